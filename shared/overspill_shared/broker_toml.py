@@ -1,0 +1,170 @@
+"""The burst brokers' broker.toml, built from the lead's own configuration.
+
+Text and mappings in, text out. The rules are flux-config-bootstrap(5)'s: a broker finds its rank by its host name's
+place in `hosts`, so the lead's list is kept whole and in order; of an entry that stands twice the first wins, so one
+entry put in front tells the burst's brokers where to dial, whatever the lead's own `connect` says.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import tomli_w
+
+from overspill_shared import hostlist
+from overspill_shared.errors import ConfigError, RequestRefused
+
+CURVE_CERT_PATH: Final = "/mnt/flux/config/curve/curve.cert"
+"""Where a burst broker finds its certificate: the Flux Operator's `curvepath`."""
+
+DEFAULT_TCP_USER_TIMEOUT: Final = "2m"
+"""flux-config-tbon(5) has 20 s; a link over a wide area network needs to survive a short break."""
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Read a broker.toml.
+
+    Raises ConfigError if it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(
+            f"broker.toml is not TOML: {exc}.", remedy="Correct the lead's configuration.", code="broker-toml"
+        ) from None
+
+
+def bootstrap_hosts(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the hosts of `bootstrap.hosts` in rank order, duplicates dropped as the broker drops them.
+
+    Raises ConfigError naming the key if it is missing or wrong.
+    """
+    hosts: dict[str, None] = {}
+    for place, entry in enumerate(_host_entries(config)):
+        names = entry.get("host") if isinstance(entry, Mapping) else entry
+        if not isinstance(names, str):
+            raise _hosts_error(f"bootstrap.hosts[{place}] has no host")
+        try:
+            hosts.update(dict.fromkeys(hostlist.expand(names)))
+        except ValueError as exc:
+            raise _hosts_error(f"bootstrap.hosts[{place}].host: {exc}") from None
+    if not hosts:
+        raise _hosts_error("bootstrap.hosts is missing or empty")
+    return tuple(hosts)
+
+
+def lead_address(config: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Give (host, port) of rank 0's `connect`, or None where it has none or needs the broker's own substitution.
+
+    Raises ConfigError if the URI is wrong.
+    """
+    entries = _host_entries(config)
+    first = entries[0] if entries and isinstance(entries[0], Mapping) else {}
+    uri = first.get("connect") or _table(config, "bootstrap").get("default_connect")
+    if not isinstance(uri, str) or "%h" in uri or "%p" in uri:
+        return None
+    return parse_tcp_uri(uri, "bootstrap.hosts[0].connect")
+
+
+def parse_tcp_uri(uri: str, key: str) -> tuple[str, int]:
+    """Give (host, port) of tcp://HOST:PORT.
+
+    Raises ConfigError naming `key` otherwise.
+    """
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not uri.startswith("tcp://") or not host or not port:
+        raise ConfigError(
+            f"{key} must be tcp://HOST:PORT, not {uri[:80]!r}.", remedy="Correct it.", code="lead-address"
+        )
+    return host, port
+
+
+def build_burst_config(
+    lead_config: Mapping[str, Any],
+    *,
+    host: str,
+    port: int,
+    tcp_user_timeout: str = DEFAULT_TCP_USER_TIMEOUT,
+) -> str:
+    """Give the broker.toml of a burst's brokers.
+
+    `lead_config` is the lead's live configuration; `host` and `port` are where burst nodes reach it. Kept: hosts and
+    their order, resource verification, everything else. Changed: the lead's address goes in front, `resource.path`
+    goes (a follower that has R verifies itself against its own copy, or fails), the certificate lies where the Flux
+    Operator keeps it, and `tbon.tcp_user_timeout` is set where the lead has none.
+
+    Raises ConfigError if `bootstrap.hosts` is missing or wrong.
+    """
+    hosts = bootstrap_hosts(lead_config)
+    bootstrap = dict(_table(lead_config, "bootstrap"))
+    bootstrap["curve_cert"] = CURVE_CERT_PATH
+    bootstrap["hosts"] = [
+        {"host": hosts[0], "connect": f"tcp://{_bracketed(host)}:{port}"},
+        *(dict(entry) if isinstance(entry, Mapping) else {"host": entry} for entry in _host_entries(lead_config)),
+    ]
+    config = {key: value for key, value in lead_config.items() if key not in ("bootstrap", "resource", "tbon")}
+    config["bootstrap"] = bootstrap
+    config["tbon"] = {"tcp_user_timeout": tcp_user_timeout, **_table(lead_config, "tbon")}
+    if resource := {key: value for key, value in _table(lead_config, "resource").items() if key != "path"}:
+        config["resource"] = resource
+    return tomli_w.dumps({key: config[key] for key in sorted(config)})
+
+
+def check_burst_config(text: str, *, lead_name: str, host: str, port: int, slot_hosts: str) -> None:
+    """Check a burst broker.toml against the message that brought it.
+
+    Raises RequestRefused naming `broker_toml` and what is wrong with it.
+    """
+    try:
+        config = parse(text)
+        hosts = bootstrap_hosts(config)
+        address = lead_address(config)
+        wanted = hostlist.expand(slot_hosts)
+    except (ConfigError, ValueError) as exc:
+        raise _refused(str(exc)) from None
+    missing = [name for name in wanted if name not in hosts]
+    if missing:
+        raise _refused(
+            f"bootstrap.hosts lacks the slot's hosts {hostlist.compress(missing)}",
+            remedy="Declare the slot in the lead's broker.toml and in R, and restart the lead.",
+        )
+    if hosts[0] != lead_name or address != (host, port):
+        raise _refused(f"bootstrap.hosts[0] must be {lead_name} at tcp://{_bracketed(host)}:{port}")
+    if "path" in _table(config, "resource"):
+        raise _refused("resource.path must not be set: a burst broker has no such file")
+
+
+def _refused(text: str, remedy: str = "Let the agent build it from the lead's configuration.") -> RequestRefused:
+    return RequestRefused(f"broker_toml: {text.rstrip('.')}.", remedy=remedy, code="broker-toml")
+
+
+def _host_entries(config: Mapping[str, Any]) -> list[Any]:
+    entries = _table(config, "bootstrap").get("hosts", [])
+    if not isinstance(entries, list):
+        raise _hosts_error("bootstrap.hosts is no array")
+    return entries
+
+
+def _hosts_error(text: str) -> ConfigError:
+    return ConfigError(
+        f"{text}.",
+        remedy="List every rank's host in broker.toml, the slots' included: flux-config-bootstrap(5).",
+        code="bootstrap-hosts",
+    )
+
+
+def _table(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = config.get(name, {})
+    return table if isinstance(table, Mapping) else {}
+
+
+def _bracketed(host: str) -> str:
+    """Give an address as URIs spell it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host

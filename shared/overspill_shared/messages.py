@@ -1,0 +1,356 @@
+"""The messages that travel between agent and functions, and how they become bytes and attributes.
+
+Frozen pydantic models; a field's description is its documentation and ends in docs/messages/*.json. Times are epoch
+seconds. No model carries a key in the clear: keys travel in `sealed_keys` (see `sealing`). What a receiver does with
+a message is not said here, and neither are limits: those are the functions' settings.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from overspill_shared import names
+from overspill_shared.errors import ErrorClass, MalformedMessage, OverspillError
+
+SCHEMA_VERSION: Final = "1.0"
+"""MAJOR.MINOR: a receiver refuses another major, and ignores fields of a newer minor that it does not know."""
+
+MAX_MESSAGE_BYTES: Final = 10_000_000
+"""Pub/Sub refuses more (quotas: publish request size 10 MB)."""
+
+Name = Annotated[str, Field(pattern=names.NAME_PATTERN)]
+BurstId = Annotated[str, Field(pattern=names.BURST_ID_PATTERN)]
+Epoch = Annotated[float, Field(gt=0, lt=1e11, description="epoch seconds")]
+Count = Annotated[int, Field(ge=1, le=100_000)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?$")]
+Zone = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+\d+-[a-z]$", description="one zone, such as us-central1-a")]
+ImageRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$")]
+FilePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]{0,254}$")]
+FluxVersion = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+([.+-][A-Za-z0-9.+-]{0,40})?$")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Lead(_Frozen):
+    """The lead broker that the burst's brokers dial."""
+
+    id: Name = Field(description="the lead id, unique in a deployment")
+    host: HostName = Field(description="address that burst nodes can reach")
+    port: int = Field(ge=1, le=65535)
+    name: HostName = Field(description="the lead's own host name, first in its hostlist")
+    size: Count = Field(description="ranks that the instance declares, slots included")
+
+
+class Slot(_Frozen):
+    """Declared, normally down, ranks of one future burst cluster."""
+
+    name: Name = Field(description="the host prefix: the MiniCluster is called this")
+    size: Count = Field(description="ranks in the slot: a burst's largest size")
+    hosts: str = Field(max_length=4096, description="the slot's hostlist (RFC 29), in rank order")
+
+
+class Job(_Frozen):
+    """A job that a burst is for: told, so that a person can see why nodes were rented."""
+
+    jobid: int = Field(ge=0)
+    jobspec: dict[str, Any] = Field(description="RFC 25, as in the KVS: without its environment")
+    nodes: Count
+
+
+class Template(_Frozen):
+    """A kind of node that can be rented."""
+
+    name: Name
+    machine_type: str = Field(pattern=r"^[a-z0-9-]{1,63}$")
+    cores: Count = Field(description="physical cores a node, as the lead's R declares them")
+    gpus: int = Field(default=0, ge=0, le=64)
+    memory_mib: int = Field(ge=1)
+    price_usd_per_h: float | None = Field(default=None, ge=0, description="a node's; null where unknown")
+    spot: bool = False
+    zones: tuple[Zone, ...] = Field(min_length=1, description="in order of preference")
+    app_image: ImageRef | None = Field(default=None, description="null: the lead's own")
+
+
+class Runtime(_Frozen):
+    """What must be the same on both sides for a broker to join and a job to run."""
+
+    flux_version: FluxVersion
+    prefix: FilePath = Field(description="where Flux is installed")
+    uid: int = Field(ge=0, le=2**31 - 1, description="numeric uid of the instance's owner")
+    gid: int = Field(ge=0, le=2**31 - 1)
+    app_image: ImageRef
+    view_image: ImageRef = Field(description="image that brings Flux to the application's container")
+    topology: str | None = Field(default=None, pattern=r"^(kary:\d{1,5}|custom|mincrit)$")
+
+
+class EventKind(StrEnum):
+    """What a function reports."""
+
+    ACCEPTED = "accepted"
+    CLUSTER_CREATING = "cluster-creating"
+    CLUSTER_RUNNING = "cluster-running"
+    MINICLUSTER_CREATED = "minicluster-created"
+    READY = "ready"
+    RESIZED = "resized"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    REMOVING = "removing"
+    REMOVED = "removed"
+
+
+class TeardownReason(StrEnum):
+    """Why a burst is torn down."""
+
+    IDLE_TIMEOUT = "idle-timeout"
+    FAILED = "failed"
+    LEASE_LAPSED = "lease-lapsed"
+    MAX_LIFETIME = "max-lifetime"
+    OPERATOR = "operator"
+    SWEEP = "sweep"
+
+
+class EventError(_Frozen):
+    """Why something failed or was refused, for the agent (class, code) and for a person (text, remedy)."""
+
+    error_class: ErrorClass = Field(alias="class")
+    code: str = Field(max_length=100)
+    text: str = Field(max_length=4000)
+    remedy: str = Field(default="", max_length=2000)
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+
+
+class Receipt(_Frozen):
+    """What a teardown saw and what is left."""
+
+    clusters_deleted: tuple[str, ...] = ()
+    clusters_left: tuple[str, ...] = ()
+    checked_at: Epoch
+
+
+class Message(_Frozen):
+    """What every message has: a version, and attributes derived from its content."""
+
+    topic: ClassVar[str]
+    schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^\d+\.\d+$")
+
+    def attributes(self) -> dict[str, str]:
+        """Give the Pub/Sub attributes; filters use them, receivers check the body again. Never a secret."""
+        return {"kind": type(self).__name__, "schema_version": self.schema_version}
+
+
+class _BurstMessage(Message):
+    burst_id: BurstId
+    generation: int = Field(ge=0, description="epoch seconds at which the burst was decided")
+    deployment: Name
+
+    def _lead_id(self) -> str:
+        lead = getattr(self, "lead", "")
+        return lead.id if isinstance(lead, Lead) else str(lead)
+
+    def attributes(self) -> dict[str, str]:
+        """Give the attributes: deployment, lead and burst beside kind and version."""
+        return {
+            **super().attributes(),
+            "deployment": self.deployment,
+            "lead": self._lead_id(),
+            "burst_id": self.burst_id,
+        }
+
+
+class BurstRequest(_BurstMessage):
+    """Agent -> provision: make this burst, or make it this large."""
+
+    topic: ClassVar[str] = names.TOPIC_REQUESTS
+
+    revision: int = Field(ge=1, description="which version of the target size this is; a lower one is stale")
+    lead: Lead
+    slot: Slot
+    size: Count = Field(description="nodes wanted in all, at most the slot's size")
+    hostlist: str = Field(max_length=65536, description="the lead's whole hostlist, in rank order")
+    broker_toml: str = Field(max_length=1_000_000, description="the burst brokers' configuration")
+    sealed_keys: str = Field(max_length=100_000, description="base64 of a SealedBox: see sealing.SealedKeys")
+    jobs: tuple[Job, ...]
+    template: Template
+    zone: Zone
+    runtime: Runtime
+    expires_at: Epoch = Field(description="end of the first lease")
+    hard_end_at: Epoch = Field(description="nothing of the burst may exist after this")
+    requested_at: Epoch
+    deadline_at: Epoch = Field(description="nothing is created after this")
+
+    def identity(self) -> dict[str, Any]:
+        """Give what makes this burst itself: not its size, jobs or times."""
+        return burst_identity(
+            deployment=self.deployment,
+            lead_id=self.lead.id,
+            slot=self.slot,
+            broker_toml=self.broker_toml,
+            template=self.template,
+            zone=self.zone,
+            runtime=self.runtime,
+            generation=self.generation,
+        )
+
+
+def burst_identity(
+    *,
+    deployment: str,
+    lead_id: str,
+    slot: Slot,
+    broker_toml: str,
+    template: Template,
+    zone: str,
+    runtime: Runtime,
+    generation: int,
+) -> dict[str, Any]:
+    """Give the content whose hash is the burst's id (names.burst_id)."""
+    return {
+        "deployment": deployment,
+        "lead": lead_id,
+        "slot": slot.model_dump(mode="json"),
+        "broker_toml": broker_toml,
+        "template": template.model_dump(mode="json"),
+        "zone": zone,
+        "runtime": runtime.model_dump(mode="json"),
+        "generation": generation,
+    }
+
+
+class TeardownRequest(_BurstMessage):
+    """Agent or sweep -> teardown: remove this burst."""
+
+    topic: ClassVar[str] = names.TOPIC_TEARDOWNS
+
+    lead: Name
+    zone: Zone
+    reason: TeardownReason
+    requested_at: Epoch
+
+
+class LeaseRenewal(_BurstMessage):
+    """Agent -> teardown: this burst is still wanted."""
+
+    topic: ClassVar[str] = names.TOPIC_LEASES
+
+    lead: Name
+    zone: Zone
+    expires_at: Epoch
+
+
+class Sweep(Message):
+    """Scheduler -> teardown: look for bursts that outlived their right to exist."""
+
+    topic: ClassVar[str] = names.TOPIC_SWEEPS
+
+
+class BurstEvent(_BurstMessage):
+    """Functions -> agents: what happened to a burst."""
+
+    topic: ClassVar[str] = names.TOPIC_EVENTS
+
+    event_id: str = Field(pattern=r"^[0-9a-f]{32}$", description="the same for a repetition of the same report")
+    revision: int = Field(default=1, ge=1)
+    lead: Name
+    kind: EventKind
+    occurred_at: Epoch
+    detail: dict[str, Any] = Field(default_factory=dict)
+    error: EventError | None = None
+    receipt: Receipt | None = None
+
+    def attributes(self) -> dict[str, str]:
+        """Give the attributes; `kind` is the event's own."""
+        return {**super().attributes(), "kind": self.kind.value}
+
+
+MESSAGES: Final[tuple[type[Message], ...]] = (BurstRequest, TeardownRequest, LeaseRenewal, Sweep, BurstEvent)
+
+M = TypeVar("M", bound=Message)
+
+
+def event_id(burst: str, kind: EventKind, revision: int, occasion: str = "") -> str:
+    """Give an event's id: the same report about the same burst has the same one, whoever repeats it."""
+    return names.content_hash([burst, kind.value, revision, occasion])[:32]
+
+
+def event_error(error: OverspillError) -> EventError:
+    """Give an error as events carry it."""
+    return EventError.model_validate(
+        {
+            "class": error.error_class,
+            "code": error.code[:100],
+            "text": error.text[:4000],
+            "remedy": error.remedy[:2000],
+        }
+    )
+
+
+def encode(message: Message) -> tuple[bytes, dict[str, str]]:
+    """Give a message's body and attributes.
+
+    Raises MalformedMessage if it is larger than Pub/Sub takes.
+    """
+    body = message.model_dump_json(by_alias=True).encode()
+    attributes = message.attributes()
+    size = len(body) + sum(len(key) + len(value) for key, value in attributes.items())
+    if size > MAX_MESSAGE_BYTES:
+        raise MalformedMessage(
+            f"{type(message).__name__} has {size} bytes; Pub/Sub takes at most {MAX_MESSAGE_BYTES}.",
+            remedy="Gather fewer jobs into one burst, or shorten their jobspecs.",
+            code="message-too-large",
+        )
+    return body, attributes
+
+
+def decode(model: type[M], body: bytes) -> M:
+    """Read a message.
+
+    Raises MalformedMessage naming every field that is wrong, or the version that is not ours.
+    """
+    try:
+        content = json.loads(body)
+    except ValueError as exc:
+        raise MalformedMessage(
+            f"{model.__name__} is not JSON: {exc}.",
+            remedy="Publish the JSON of docs/messages.",
+            code="not-json",
+        ) from None
+    if not isinstance(content, dict):
+        raise MalformedMessage(
+            f"{model.__name__} is not a JSON object.",
+            remedy="Publish the JSON of docs/messages.",
+            code="not-an-object",
+        )
+    _check_version(model, content)
+    try:
+        return model.model_validate(content)
+    except ValidationError as exc:
+        raise MalformedMessage(
+            f"{model.__name__} has wrong fields: {_fields(exc)}.",
+            remedy="Compare with docs/messages, and the versions of agent and functions.",
+            code="wrong-fields",
+        ) from None
+
+
+def _check_version(model: type[Message], content: dict[str, Any]) -> None:
+    version = str(content.get("schema_version", ""))
+    if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        raise MalformedMessage(
+            f"{model.__name__} has schema_version {version[:20]!r}, this side reads {SCHEMA_VERSION}.",
+            remedy="Install agent and functions of the same release.",
+            code="unknown-schema-version",
+        )
+
+
+def _fields(error: ValidationError) -> str:
+    """Name each wrong field and why, without its value: a value may be anything, a key included."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'message'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False)[:10]
+    )

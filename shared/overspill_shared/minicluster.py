@@ -1,0 +1,113 @@
+"""The Kubernetes objects of one burst: its namespace, the Secret with its keys, and its MiniCluster.
+
+Values in, manifests out; built with the Flux Operator's own models (v1alpha2). No field of a message reaches a script:
+`brokerConfig` and `commands.pre` are constants, for the operator writes the former through an unquoted heredoc and runs
+the latter in a shell. The operator's own `curveCert` stays empty, since it would show the key in a ConfigMap and in pod
+logs: ours lies in a Secret and is copied in place by `pre`.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Final
+
+import fluxoperator
+from fluxoperator import models
+
+from overspill_shared import names
+
+if TYPE_CHECKING:
+    from overspill_shared.messages import BurstRequest
+    from overspill_shared.sealing import Keys
+
+SECRET_NAME: Final = "overspill-keys"
+SECRET_MOUNT: Final = "/mnt/overspill"
+POD_SELECTOR_LABEL: Final = "job-name"
+"""The operator labels each pod with it; its value is the MiniCluster's name."""
+MIN_DEADLINE_S: Final = 60
+
+BROKER_CONFIG: Final = "# Replaced by the burst's own broker.toml before the broker starts.\n[bootstrap]\n"
+
+PRE: Final = f"""\
+mainHost=external-lead
+install -m 0600 -o "${{fluxuid}}" {SECRET_MOUNT}/curve.cert "${{curvepath}}"
+install -m 0644 {SECRET_MOUNT}/broker.toml "${{cfg}}/broker.toml"
+"""
+"""Runs in the operator's worker script before its broker starts; the variables are that script's. `mainHost` is set so
+that index 0 is an ordinary worker too: the operator's main host would run its broker once, without a retry."""
+
+
+def namespace_name(request: BurstRequest) -> str:
+    """Give the burst's own namespace: the cluster's name, so that two bursts can share a cluster."""
+    return names.cluster_name(request.burst_id)
+
+
+def build_namespace(request: BurstRequest) -> dict[str, Any]:
+    """Give the burst's Namespace."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": namespace_name(request), "labels": _labels(request)},
+    }
+
+
+def build_secret(request: BurstRequest, keys: Keys) -> dict[str, Any]:
+    """Give the Secret that holds curve certificate and broker.toml (and a munge key where one is used).
+
+    The result holds keys in the clear: it goes to the Kubernetes API and nowhere else.
+    """
+    files = {"curve.cert": keys.curve_cert.reveal(), "broker.toml": request.broker_toml.encode()}
+    if keys.munge_key is not None:
+        files["munge.key"] = keys.munge_key.reveal()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": SECRET_NAME, "namespace": namespace_name(request), "labels": _labels(request)},
+        "data": {name: base64.b64encode(content).decode() for name, content in files.items()},
+    }
+
+
+def build_minicluster(request: BurstRequest, *, now: float) -> dict[str, Any]:
+    """Give the MiniCluster whose brokers join the lead.
+
+    Its name is the slot's, since a pod's host name (`<name>-<index>`) is its place in the lead's hostlist.
+    `deadlineSeconds` ends its pods at `hard_end_at`, whatever else fails.
+    """
+    container = models.MiniClusterContainer(
+        image=request.template.app_image or request.runtime.app_image,
+        run_flux=True,
+        commands=models.Commands(pre=PRE),
+        volumes={"overspill": models.ContainerVolume(secret_name=SECRET_NAME, path=SECRET_MOUNT, read_only=True)},
+    )
+    spec = models.MiniClusterSpec(
+        size=request.size,
+        max_size=request.slot.size,
+        interactive=True,
+        deadline_seconds=max(MIN_DEADLINE_S, int(request.hard_end_at - now)),
+        containers=[container],
+        flux=models.FluxSpec(
+            broker_config=BROKER_CONFIG,
+            container=models.FluxContainer(image=request.runtime.view_image),
+        ),
+        pod=models.PodSpec(labels=_labels(request)),
+    )
+    manifest: dict[str, Any] = {
+        "apiVersion": "flux-framework.org/v1alpha2",
+        "kind": "MiniCluster",
+        "metadata": {"name": request.slot.name, "namespace": namespace_name(request), "labels": _labels(request)},
+        "spec": fluxoperator.ApiClient().sanitize_for_serialization(spec),
+    }
+    if request.runtime.topology:
+        # The models of fluxoperator 0.2.0 do not know this field of the CRD.
+        manifest["spec"]["flux"]["topology"] = request.runtime.topology
+    return manifest
+
+
+def _labels(request: BurstRequest) -> dict[str, str]:
+    return {
+        names.LABEL_OURS: "true",
+        names.LABEL_DEPLOYMENT: names.label_value(request.deployment),
+        names.LABEL_LEAD: names.label_value(request.lead.id),
+        names.LABEL_BURST_ID: request.burst_id,
+    }
