@@ -1,0 +1,172 @@
+"""What the agent needs of a Flux instance, and what it hears from one.
+
+Two adapters implement `FluxInstance`: real Flux (`flux_instance`) and the stand-in (`standin_instance`). One thread owns
+an instance: everything but `call_soon` and `stop` is called from it, callbacks run in it. No rule of ours stands here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from overspill_shared.idset import Ranks
+    from overspill_shared.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankResources:
+    """What R (RFC 20) says of one rank."""
+
+    rank: int
+    cores: int
+    gpus: int
+    properties: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceFacts:
+    """What does not change while the instance runs."""
+
+    is_real: bool
+    scheduler: str
+    """`fluxion`, `simple`, or `stand-in`."""
+    hosts: tuple[str, ...]
+    """Every declared rank's host, in rank order, the slots' included."""
+    resources: tuple[RankResources, ...]
+    config: Mapping[str, Any]
+    """The lead's live configuration, as broker.toml has it."""
+    flux_version: str
+    prefix: str
+    uid: int
+    gid: int
+    topology: str | None
+    """`tbon.topo`, where it is not the default for a configured bootstrap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One entry of the job manager's journal (RFC 21, RFC 43)."""
+
+    jobid: int
+    name: str
+    """submit, validate, depend, priority, alloc, start, finish, release, free, clean, exception, urgency, memo, …"""
+    at: float
+    context: Mapping[str, Any]
+    jobspec: Mapping[str, Any] | None = None
+    """With `submit`: the jobspec without its environment."""
+    R: Mapping[str, Any] | None = None
+    """With `alloc`: what was allocated (RFC 20)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReplayed:
+    """Every job that existed before the agent started is known now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineChanged:
+    """The ranks that the lead's overlay shows online; all of them, each time. The first comes at once."""
+
+    ranks: Ranks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TorpidChanged:
+    """The ranks that are online but have not answered for long; all of them, each time."""
+
+    ranks: Ranks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainedChanged:
+    """The ranks that are drained, online or not; all of them, each time. The first comes at once."""
+
+    ranks: Ranks
+
+
+FluxEvent = JobEvent | HistoryReplayed | OnlineChanged | TorpidChanged | DrainedChanged
+
+
+class Timer(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Drop it; harmless once it was made."""
+        ...
+
+
+class FluxInstance(Protocol):
+    """A running Flux instance as its owner sees it.
+
+    Every method may raise FluxUnavailable if the broker is gone, and FluxError if Flux refuses.
+    """
+
+    def facts(self) -> InstanceFacts:
+        """Read what does not change; raises ConfigError naming a key that the agent needs and Flux lacks."""
+        ...
+
+    def read_curve_cert(self) -> Secret:
+        """Read the instance's curve certificate; raises ConfigError if it cannot be read."""
+        ...
+
+    def lock(self) -> None:
+        """Become the one agent of this instance until the connection ends; raises AlreadyServed."""
+        ...
+
+    def read_state(self) -> dict[str, Any]:
+        """Give every value below `overspill` in the instance's KVS, by its key after that prefix."""
+        ...
+
+    def write_state(self, changes: Mapping[str, Any]) -> None:
+        """Write values below `overspill` in one atomic commit that survives a crash; None removes a key."""
+        ...
+
+    def drain(self, ranks: Ranks, reason: str) -> None:
+        """Let ranks take no new work; ranks that are drained already are no error."""
+        ...
+
+    def undrain(self, ranks: Ranks) -> None:
+        """Let ranks take work again; ranks that are not drained are no error."""
+        ...
+
+    def leave(self, ranks: Ranks) -> None:
+        """Ask the brokers of these ranks to exit, in band; returns at once: see OnlineChanged for the effect."""
+        ...
+
+    def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:
+        """Write a job's memo, which shows in `flux jobs -o '{user.…}'`; a job that is gone is no error."""
+        ...
+
+    def raise_exception(self, jobid: int, *, severity: int, kind: str, note: str) -> None:
+        """Raise an exception on a job; severity above 0 is a remark. A job that is gone is no error."""
+        ...
+
+    def set_urgency(self, jobid: int, urgency: int) -> None:
+        """Set a job's urgency (0-31, default 16); a job that is gone is no error."""
+        ...
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have the owner's thread make this call; may be called from any thread."""
+        ...
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
+        """Have this call made in `delay_s` seconds."""
+        ...
+
+    def run(self, on_event: Callable[[FluxEvent], None]) -> None:
+        """Listen until `stop`; the history of jobs and the present ranks come first.
+
+        Raises FluxUnavailable when the broker goes away, and whatever a callback raises.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End `run`; may be called from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection, and with it of the lock."""
+        ...
