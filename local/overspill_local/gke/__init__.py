@@ -1,0 +1,19 @@
+"""An embedded GKE: the ClusterManager service of google.container.v1, over real gRPC, with a backend for the clusters.
+
+What it knows: the calls that Overspill makes, GKE's resource names, its errors, long-running operations and faults to
+order. What it does not: nodes, networks, IAM, or what a Kubernetes API is; that is behind `ClusterBackend`.
+"""
+
+from overspill_local.gke.control_plane import ClusterBackend, ClusterEvent, Endpoint
+from overspill_local.gke.faults import FaultyCall, OperationFault, stockout
+from overspill_local.gke.server import GkeServer
+
+__all__ = [
+    "ClusterBackend",
+    "ClusterEvent",
+    "Endpoint",
+    "FaultyCall",
+    "GkeServer",
+    "OperationFault",
+    "stockout",
+]

@@ -1,0 +1,261 @@
+"""The state of the embedded GKE: clusters, and what operations do to them as time passes.
+
+Here lives behaviour without gRPC: methods take parsed names and messages, and raise ApiError. What a cluster's
+Kubernetes API is, or how it runs, is the backend's business.
+
+A cluster goes PROVISIONING (no endpoint) -> RUNNING -> STOPPING -> gone; a failed operation leaves it in ERROR, where
+it stays, as in GKE, until somebody deletes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import grpc
+
+from overspill_local.gke.faults import Faults, FaultyCall, OperationFault
+from overspill_local.gke.operations import API, OperationLog, timestamp
+from overspill_local.gke.protobufs import (
+    Cluster,
+    ClusterMessage,
+    ClusterStatus,
+    ConditionCode,
+    NodePoolStatus,
+    OperationMessage,
+    OperationType,
+)
+from overspill_local.gke.requests import ApiError, ClusterKey, Location
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
+
+log = logging.getLogger(__name__)
+
+VERSION: Final = "1.33.4-gke.1000"
+"""The only Kubernetes version on offer."""
+INTERNAL: Final = 13
+"""google.rpc.Code of an operation that the backend let down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a cluster's Kubernetes API listens, and who vouches for its certificate."""
+
+    host_port: str
+    """HOST:PORT, which a client turns into https://HOST:PORT."""
+    ca_pem: bytes
+
+
+class ClusterBackend(Protocol):
+    """What brings a cluster's Kubernetes API up and down.
+
+    It is told names, not locations: two clusters of one name in two zones would meet in it.
+    """
+
+    async def up(self, cluster: ClusterMessage) -> Endpoint:
+        """Start the Kubernetes API of a google.container.v1.Cluster; return when it answers."""
+
+    async def down(self, name: str) -> None:
+        """Stop it and everything that runs in it; a cluster that is not up is none the worse for it."""
+
+
+class ClusterEvent(StrEnum):
+    """What happens to clusters, for a timeline."""
+
+    PROVISIONING = "cluster-provisioning"
+    RUNNING = "cluster-running"
+    STOPPING = "cluster-stopping"
+    DELETED = "cluster-deleted"
+    ERROR = "cluster-error"
+
+
+EventCallback: TypeAlias = Callable[[ClusterEvent, str, str], None]
+"""Is told what happened, to the cluster of which name, and a detail for people. Must not raise or block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """How long operations take, in seconds, before anything that the backend needs on top."""
+
+    create_s: float
+    delete_s: float
+    resize_s: float
+
+
+class ControlPlane:
+    """All clusters of all projects. Must be used from one event loop only."""
+
+    def __init__(
+        self,
+        backend: ClusterBackend,
+        delays: Delays,
+        on_event: EventCallback,
+    ) -> None:
+        self.faults = Faults()
+        self.operations = OperationLog()
+        self._backend = backend
+        self._delays = delays
+        self._on_event = on_event
+        self._clusters: dict[ClusterKey, ClusterMessage] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def get(self, key: ClusterKey) -> ClusterMessage:
+        """Give a cluster. Raises ApiError NOT_FOUND."""
+        cluster = self._clusters.get(key)
+        if cluster is None:
+            raise ApiError(grpc.StatusCode.NOT_FOUND, f"Not found: {key.path}.")
+        return cluster
+
+    def list(self, parent: Location) -> tuple[list[ClusterMessage], list[str]]:
+        """Give the clusters in a location, or in all of them, and the zones that did not answer."""
+        missing = {zone for zone in self.faults.missing_zones if parent.holds(Location(parent.project, zone))}
+        clusters = [
+            cluster
+            for key, cluster in self._clusters.items()
+            if parent.holds(key.location) and key.location.name not in missing
+        ]
+        return clusters, sorted(missing)
+
+    def create(self, location: Location, wanted: ClusterMessage) -> OperationMessage:
+        """Begin to create a cluster. Raises ApiError ALREADY_EXISTS."""
+        key = ClusterKey(location, wanted.name)
+        if key in self._clusters:
+            raise ApiError(grpc.StatusCode.ALREADY_EXISTS, f"Already exists: {key.path}.")
+        cluster = _accepted(key, wanted)
+        self._clusters[key] = cluster
+        operation = self.operations.start(OperationType.CREATE_CLUSTER, key)
+        detail = f"{cluster.current_node_count} nodes in {location.name}"
+        self._on_event(ClusterEvent.PROVISIONING, key.name, detail)
+        fault = self.faults.take(FaultyCall.CREATE)
+        self._spawn(self._run(key, partial(self._bring_up, key), self._delays.create_s, fault))
+        return operation
+
+    def delete(self, key: ClusterKey) -> OperationMessage:
+        """Begin to delete a cluster. Raises ApiError NOT_FOUND, or FAILED_PRECONDITION during an operation."""
+        cluster = self._changeable(key)
+        cluster.status = ClusterStatus.STOPPING
+        operation = self.operations.start(OperationType.DELETE_CLUSTER, key)
+        self._on_event(ClusterEvent.STOPPING, key.name, "")
+        fault = self.faults.take(FaultyCall.DELETE)
+        self._spawn(self._run(key, partial(self._take_down, key), self._delays.delete_s, fault))
+        return operation
+
+    def resize(self, key: ClusterKey, pool_name: str, node_count: int) -> OperationMessage:
+        """Begin to resize a node pool; raises ApiError as delete does, and NOT_FOUND for the pool."""
+        cluster = self._changeable(key)
+        pools = [pool for pool in cluster.node_pools if pool.name == pool_name]
+        if not pools:
+            raise ApiError(grpc.StatusCode.NOT_FOUND, f"Not found: {key.path}/nodePools/{pool_name}.")
+        if cluster.status != ClusterStatus.RUNNING:
+            message = f"Cluster {key.name} is not running: {cluster.status_message}"
+            raise ApiError(grpc.StatusCode.FAILED_PRECONDITION, message)
+        cluster.status = ClusterStatus.RECONCILING
+        operation = self.operations.start(OperationType.SET_NODE_POOL_SIZE, key)
+        self._spawn(
+            self._run(key, partial(self._apply_size, cluster, pools[0], node_count), self._delays.resize_s, None)
+        )
+        return operation
+
+    async def close(self, timeout_s: float) -> None:
+        """Abandon what runs and take every cluster down, within the time given.
+
+        Raises TimeoutError where the backend does not come to an end in time.
+        """
+        async with asyncio.timeout(timeout_s):
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            names = {key.name for key in self._clusters}
+            failures = await asyncio.gather(*map(self._backend.down, names), return_exceptions=True)
+        for failure in filter(None, failures):
+            log.error("gke.backend-failed", exc_info=failure)
+        self._clusters.clear()
+
+    def _changeable(self, key: ClusterKey) -> ClusterMessage:
+        cluster = self.get(key)
+        obstacle = self.operations.obstacle(key)
+        if obstacle:
+            raise ApiError(grpc.StatusCode.FAILED_PRECONDITION, obstacle)
+        return cluster
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(
+        self,
+        key: ClusterKey,
+        work: Callable[[], Awaitable[None]],
+        delay_s: float,
+        fault: OperationFault | None,
+    ) -> None:
+        """Let an operation take its time, do its work and end it, one way or the other."""
+        if fault is not None:
+            await asyncio.sleep(delay_s if fault.after_s is None else fault.after_s)
+            self._fail(key, fault.code, fault.message, fault.condition)
+            return
+        try:
+            await asyncio.sleep(delay_s)
+            await work()
+        except Exception as error:
+            # The edge of the backend: whatever it raises ends this operation, never the server.
+            log.exception("gke.backend-failed", extra={"cluster": key.name})
+            self._fail(key, INTERNAL, f"{type(error).__name__}: {error}", "UNKNOWN")
+        else:
+            self.operations.finish(key)
+
+    def _fail(self, key: ClusterKey, code: int, message: str, condition: str) -> None:
+        cluster = self._clusters[key]
+        cluster.status = ClusterStatus.ERROR
+        cluster.status_message = message
+        cluster.conditions.add(code=ConditionCode[condition], message=message, canonical_code=code)
+        self.operations.fail(key, code, message, condition)
+        self._on_event(ClusterEvent.ERROR, key.name, message)
+
+    async def _bring_up(self, key: ClusterKey) -> None:
+        cluster = self._clusters[key]
+        endpoint = await self._backend.up(cluster)
+        cluster.endpoint = endpoint.host_port
+        cluster.master_auth.cluster_ca_certificate = base64.b64encode(endpoint.ca_pem).decode()
+        cluster.status = ClusterStatus.RUNNING
+        for pool in cluster.node_pools:
+            pool.status = NodePoolStatus.RUNNING
+        self._on_event(ClusterEvent.RUNNING, key.name, endpoint.host_port)
+
+    async def _take_down(self, key: ClusterKey) -> None:
+        await self._backend.down(key.name)
+        del self._clusters[key]
+        self._on_event(ClusterEvent.DELETED, key.name, "")
+
+    async def _apply_size(self, cluster: ClusterMessage, pool: ClusterMessage, node_count: int) -> None:
+        pool.initial_node_count = node_count
+        cluster.current_node_count = sum(each.initial_node_count for each in cluster.node_pools)
+        cluster.status = ClusterStatus.RUNNING
+
+
+def _accepted(key: ClusterKey, wanted: ClusterMessage) -> ClusterMessage:
+    """Give the cluster as the server shows it from now on: the wish plus what only the server sets."""
+    cluster = Cluster()
+    cluster.CopyFrom(wanted)
+    if not cluster.node_pools:
+        pool = cluster.node_pools.add(name="default-pool", initial_node_count=wanted.initial_node_count)
+        pool.config.CopyFrom(wanted.node_config)
+    for pool in cluster.node_pools:
+        pool.status = NodePoolStatus.PROVISIONING
+    cluster.ClearField("endpoint")
+    cluster.ClearField("conditions")
+    cluster.status = ClusterStatus.PROVISIONING
+    cluster.location = cluster.zone = key.location.name
+    cluster.create_time = timestamp()
+    cluster.self_link = f"{API}/{key.path}"
+    cluster.current_master_version = cluster.current_node_version = wanted.initial_cluster_version or VERSION
+    cluster.current_node_count = sum(pool.initial_node_count for pool in cluster.node_pools)
+    return cluster
