@@ -1,7 +1,7 @@
 """What the agent needs of a Flux instance, and what it hears from one.
 
-Two adapters implement `FluxInstance`: real Flux (`flux_instance`) and the stand-in (`standin_instance`). One thread owns
-an instance: everything but `call_soon` and `stop` is called from it, callbacks run in it. No rule of ours stands here.
+Two adapters implement `FluxInstance`: real Flux (`flux_instance`) and the stand-in (`standin_instance`). One thread
+owns an instance: everything but `call_soon` and `stop` is called from it, callbacks run in it. No rule stands here.
 """
 
 from __future__ import annotations
@@ -134,6 +134,10 @@ class FluxInstance(Protocol):
 
     def leave(self, ranks: Ranks) -> None:
         """Ask the brokers of these ranks to exit, in band; returns at once: see OnlineChanged for the effect."""
+        ...
+
+    def allocated(self) -> Ranks:
+        """Ask the scheduler which ranks have work now: the last look before ranks are told to leave."""
         ...
 
     def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:

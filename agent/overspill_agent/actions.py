@@ -1,0 +1,218 @@
+"""Carrying out decisions: the agent's only module with effects on Flux and Pub/Sub.
+
+Each action first writes what it is about to do, then does it, and may be repeated: a crash between the two is made good
+by the same decision coming again. No rule stands here: what to do was decided.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from overspill_agent.burst_requests import build_request, build_teardown, record_of
+from overspill_agent.decide import LOWERED_URGENCY
+from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_shared import names
+from overspill_shared.errors import CloudError, OverspillError
+from overspill_shared.lifecycle import BurstState
+from overspill_shared.log import about_burst
+from overspill_shared.messages import TeardownReason
+from overspill_shared.sealing import Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from overspill_agent.burst_requests import Identity
+    from overspill_agent.bursts import Burst
+    from overspill_agent.policy import Policy
+    from overspill_agent.ports import FluxInstance
+    from overspill_agent.snapshot import Snapshot
+    from overspill_agent.store import BurstStore
+    from overspill_shared.ports import Publisher
+
+log = logging.getLogger(__name__)
+
+_TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN})
+"""Holds that a user must see on the job: nothing will happen by itself soon."""
+
+_REASONS = {Code.MAX_LIFETIME: TeardownReason.MAX_LIFETIME, Code.IDLE: TeardownReason.IDLE_TIMEOUT}
+
+
+class Actions:
+    """Does what was decided."""
+
+    def __init__(
+        self,
+        *,
+        instance: FluxInstance,
+        publisher: Publisher,
+        store: BurstStore,
+        identity: Identity,
+        policy: Policy,
+    ) -> None:
+        self._instance = instance
+        self._publisher = publisher
+        self._store = store
+        self._identity = identity
+        self._policy = policy
+        self._told: set[tuple[int, Code]] = set()
+
+    def act(self, decision: Decision, snapshot: Snapshot, now: float) -> bool:
+        """Carry out one decision; tells whether a burst's record changed."""
+        burst = self._store.get(decision.burst_id) if decision.burst_id else None
+        with about_burst(decision.burst_id):
+            if decision.kind is DecisionKind.HOLD:
+                return self._tell(decision)
+            if decision.kind is DecisionKind.LOWER_URGENCY:
+                return self._lower_urgency(decision)
+            if decision.kind is DecisionKind.REQUEST:
+                return self._request(decision, snapshot, now)
+            if burst is None:
+                return False
+            step: dict[DecisionKind, Callable[[Burst, Decision, float], bool]] = {
+                DecisionKind.DRAIN: self._drain,
+                DecisionKind.CANCEL_DRAIN: self._cancel_drain,
+                DecisionKind.LEAVE: self._leave,
+                DecisionKind.TEARDOWN: self._teardown,
+                DecisionKind.RELEASE: self._release,
+            }
+            return step[decision.kind](burst, decision, now)
+
+    def publish_request(self, burst: Burst, now: float) -> bool:
+        """Publish a recorded request that is not known to be published; tells whether it is now.
+
+        A failure is logged: the caller tries again later.
+        """
+        request = self._store.request_of(burst.burst_id)
+        if request is None:
+            return False
+        try:
+            message_id = self._publisher.publish(request)
+        except CloudError as exc:
+            log.warning("request.not_published", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
+            return False
+        self._store.save(burst.model_copy(update={"published_at": now}))
+        log.info("request.published", extra={"message_id": message_id, "nodes": request.size, "slot": burst.slot})
+        return True
+
+    def publish_teardown(self, burst: Burst, now: float) -> bool:
+        """Publish a burst's teardown request and note it; tells whether it was published."""
+        try:
+            message_id = self._publisher.publish(build_teardown(self._identity, burst, now=now))
+        except CloudError as exc:
+            log.warning("teardown.not_published", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
+            return False
+        if burst.state is BurstState.TEARING_DOWN:
+            attempts = burst.teardown_attempts + 1
+            self._store.save(burst.model_copy(update={"teardown_published_at": now, "teardown_attempts": attempts}))
+        log.info("teardown.published", extra={"message_id": message_id, "reason": burst.teardown_reason})
+        return True
+
+    def tell_jobs(self, burst: Burst) -> None:
+        """Write a burst's state into the memo of the jobs that it is for."""
+        for jobid in burst.jobs:
+            memo = {"overspill": {"burst_id": burst.burst_id, "state": burst.state.value, "slot": burst.slot}}
+            self._attempt("memo", partial(self._instance.memo, jobid, memo))
+
+    def _request(self, decision: Decision, snapshot: Snapshot, now: float) -> bool:
+        slot = next(slot for slot in snapshot.slots if slot.name == decision.slot)
+        generation = names.next_generation(now, (burst.generation for burst in self._store.bursts))
+        request = build_request(
+            self._identity,
+            decision,
+            slot,
+            [job for job in snapshot.pending if job.jobid in decision.jobs],
+            Keys(curve_cert=self._instance.read_curve_cert()),
+            self._policy,
+            generation=generation,
+            now=now,
+        )
+        burst = record_of(request, decision, slot)
+        with about_burst(burst.burst_id):
+            self._store.save(burst, request=request)
+            self.publish_request(burst, now)
+            self.tell_jobs(burst)
+        return True
+
+    def _drain(self, burst: Burst, decision: Decision, now: float) -> bool:
+        is_new = burst.state is BurstState.ACTIVE
+        if is_new:
+            burst = burst.moved(BurstState.DRAINING, at=now, cause=decision.reason).model_copy(
+                update={"teardown_reason": _REASONS.get(decision.code, TeardownReason.OPERATOR), "has_drained": True}
+            )
+            self._save(burst)
+        self._instance.drain(burst.ranks, f"overspill: burst {names.cluster_name(burst.burst_id)} is leaving")
+        return is_new
+
+    def _cancel_drain(self, burst: Burst, decision: Decision, now: float) -> bool:
+        self._instance.undrain(burst.ranks)
+        self._save(
+            burst.moved(BurstState.ACTIVE, at=now, cause=decision.reason).model_copy(
+                update={"teardown_reason": None, "has_drained": False, "idle_since": None}
+            )
+        )
+        return True
+
+    def _leave(self, burst: Burst, decision: Decision, now: float) -> bool:
+        """Tell brokers to exit, after a last look at the scheduler: what the journal will say may be on its way."""
+        if decision.code is not Code.MAX_LIFETIME and burst.ranks & self._instance.allocated():
+            log.info("leave.postponed", extra={"reason": "the scheduler has work on these ranks"})
+            return False
+        self._save(burst.model_copy(update={"told_to_leave_at": now}))
+        self._instance.leave(burst.ranks)
+        return True
+
+    def _teardown(self, burst: Burst, decision: Decision, now: float) -> bool:
+        if burst.state is not BurstState.TEARING_DOWN:
+            reason = burst.teardown_reason or TeardownReason.FAILED
+            burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause=decision.reason).model_copy(
+                update={"teardown_reason": reason}
+            )
+            self._save(burst)
+        self.publish_teardown(burst, now)
+        return True
+
+    def _release(self, burst: Burst, decision: Decision, now: float) -> bool:
+        del decision, now
+        self._instance.undrain(burst.ranks)
+        self._store.save(burst.model_copy(update={"has_drained": False}))
+        log.info("slot.released", extra={"slot": burst.slot})
+        return True
+
+    def _tell(self, decision: Decision) -> bool:
+        for jobid in decision.jobs:
+            if decision.code in _TOLD and (jobid, decision.code) not in self._told:
+                self._told.add((jobid, decision.code))
+                note = partial(
+                    self._instance.raise_exception, jobid, severity=2, kind="overspill", note=decision.reason
+                )
+                self._attempt("exception", note)
+        return False
+
+    def _lower_urgency(self, decision: Decision) -> bool:
+        for jobid in decision.jobs:
+            self._attempt("urgency", partial(self._instance.set_urgency, jobid, LOWERED_URGENCY))
+        return False
+
+    def _save(self, burst: Burst) -> None:
+        self._store.save(burst)
+        log_move(burst)
+        self.tell_jobs(burst)
+
+    def _attempt(self, what: str, call: Callable[[], None]) -> None:
+        """Make a call whose failure must not stop a burst: a remark on a job."""
+        try:
+            call()
+        except OverspillError as exc:
+            log.warning("job.not_told", extra={"what": what, "error": exc.text})
+
+
+def log_move(burst: Burst) -> None:
+    """Log a burst's latest move."""
+    entry = burst.history[-1]
+    facts = {"state": burst.state.value, "cause": entry.cause, "slot": burst.slot, "nodes": burst.size}
+    if burst.error is not None:
+        facts["error_class"] = burst.error.error_class.value
+        facts["remedy"] = burst.error.remedy
+    log.info("burst.moved", extra={"burst_id": burst.burst_id, **facts})

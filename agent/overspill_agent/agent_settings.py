@@ -1,0 +1,138 @@
+"""The agent's settings: a TOML file (`--config`), `OVERSPILL_*` variables and flags, all optional where possible.
+
+Each field's description is its documentation. Nothing here acts on a setting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from overspill_agent.policy import Policy
+from overspill_agent.slots import DEFAULT_TEMPLATE
+from overspill_shared.errors import ConfigError
+from overspill_shared.messages import HostName, ImageRef, Name, Template
+from overspill_shared.sealing import parse_public_key
+from overspill_shared.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from overspill_agent.ports import InstanceFacts
+
+Seconds = Annotated[float, Field(gt=0, le=30 * 24 * 3600)]
+
+
+class SlotSettings(BaseModel):
+    """What an operator says about one slot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    template: Name = DEFAULT_TEMPLATE
+
+
+class TemplateSettings(BaseModel):
+    """A kind of node that can be rented: messages.Template without its name, which is the table's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    machine_type: str
+    cores: int
+    memory_mib: int
+    zones: tuple[str, ...]
+    gpus: int = 0
+    price_usd_per_h: float | None = None
+    spot: bool = False
+    app_image: str | None = None
+
+
+class AgentSettings(Settings):
+    """Everything that the agent can be told."""
+
+    project: str = Field(default="", description="Google Cloud project; default: GOOGLE_CLOUD_PROJECT")
+    deployment: Name = Field(default="default", description="which deployment's functions are asked")
+    lead_id: Name | None = Field(default=None, description="unique in a deployment; default: rank 0's host prefix")
+    lead_host: HostName | None = Field(
+        default=None, description="where burst nodes reach the lead; default: rank 0's connect in broker.toml"
+    )
+    lead_port: int | None = Field(default=None, ge=1, le=65535, description="default: as lead_host")
+    public_key: str = Field(default="", description="the deployment's public sealing key, as a line of text")
+    public_key_file: str = Field(default="", description="a file that holds it")
+    burst_property: str = Field(default="burst", min_length=1, description="property in R that marks slots' ranks")
+    app_image: ImageRef = Field(default="rockylinux:9", description="the application's image on the lead")
+    view_image: ImageRef = Field(
+        default="ghcr.io/converged-computing/flux-view-rocky:tag-9", description="the image that brings Flux"
+    )
+    slots: dict[str, SlotSettings] = Field(default_factory=dict, description="[slots.<name>] template")
+    templates: dict[Name, TemplateSettings] = Field(default_factory=dict, description="[templates.<name>]")
+    idle_timeout_s: Seconds = Field(default=600, description="idle so long, a burst is torn down")
+    join_timeout_s: Seconds = Field(default=1200, description="from request until all ranks are online")
+    max_lifetime_s: Seconds = Field(default=8 * 3600, description="nothing of a burst exists for longer")
+    drain_before_end_s: Seconds = Field(default=900, description="drained so long before its hard end")
+    lease_s: Seconds = Field(default=1800, description="length of a lease")
+    leave_timeout_s: Seconds = Field(default=120, description="brokers may take so long to leave")
+    teardown_retry_s: Seconds = Field(default=300, description="an unconfirmed teardown is asked for again")
+    cooldown_s: Seconds = Field(default=60, description="rest of a slot after a failure, doubling")
+    max_cooldown_s: Seconds = Field(default=3600, description="longest such rest")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "plain"] = "json"
+
+    def policy(self) -> Policy:
+        """Give the part that decisions compare with."""
+        return Policy(**{name: getattr(self, name) for name in Policy.__dataclass_fields__})
+
+    def named_templates(self, facts: InstanceFacts) -> dict[str, Template]:
+        """Give the templates by name, with one called `default` even where none is set.
+
+        The built-in default has the cores and GPUs that R gives the slots' ranks: R is what jobs are placed by.
+        """
+        named = {
+            name: Template.model_validate({"name": name, **template.model_dump()})
+            for name, template in self.templates.items()
+        }
+        if DEFAULT_TEMPLATE not in named:
+            marked = [r for r in facts.resources if self.burst_property in r.properties]
+            named[DEFAULT_TEMPLATE] = Template(
+                name=DEFAULT_TEMPLATE,
+                machine_type="c2-standard-8",
+                cores=max((r.cores for r in marked), default=4) or 1,
+                gpus=max((r.gpus for r in marked), default=0),
+                memory_mib=32 * 1024,
+                zones=("us-central1-a",),
+            )
+        return named
+
+    def sealing_key(self, read: Any) -> str:
+        """Give the public key's line; `read` reads the file.
+
+        Raises ConfigError if there is none, or it is none.
+        """
+        if self.public_key:
+            return parse_public_key(self.public_key)
+        if not self.public_key_file:
+            raise ConfigError(
+                "public_key: no key to seal the curve certificate with.",
+                remedy="Set OVERSPILL_PUBLIC_KEY or public_key_file to the deployment's public key.",
+                code="public-key",
+            )
+        try:
+            return parse_public_key(read(self.public_key_file))
+        except OSError as exc:
+            raise ConfigError(
+                f"public_key_file: {self.public_key_file}: {exc.strerror}.", remedy="Correct it.", code="public-key"
+            ) from None
+
+
+def load_agent_settings(
+    environ: Mapping[str, str], *, file: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> AgentSettings:
+    """Read the settings; the project falls back to GOOGLE_CLOUD_PROJECT.
+
+    Raises ConfigError naming every wrong key.
+    """
+    settings = load(AgentSettings, environ, file=file, flags=flags)
+    if not settings.project:
+        settings = settings.model_copy(update={"project": environ.get("GOOGLE_CLOUD_PROJECT", "")})
+    return settings

@@ -1,0 +1,181 @@
+"""A decided burst as the message that asks for it: built from the live instance, and sealed.
+
+Values in, a message out; sealing draws randomness inside libsodium, nothing else here has an effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from overspill_agent.bursts import Burst, HistoryEntry
+from overspill_shared import broker_toml, names
+from overspill_shared.errors import ConfigError
+from overspill_shared.hostlist import compress
+from overspill_shared.idset import format_idset
+from overspill_shared.lifecycle import BurstState
+from overspill_shared.messages import (
+    BurstRequest,
+    Job,
+    Lead,
+    Runtime,
+    TeardownReason,
+    TeardownRequest,
+    burst_identity,
+)
+from overspill_shared.messages import Slot as SlotMessage
+from overspill_shared.sealing import Binding, Keys, seal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from overspill_agent.agent_settings import AgentSettings
+    from overspill_agent.decisions import Decision
+    from overspill_agent.jobs import PendingJob
+    from overspill_agent.policy import Policy
+    from overspill_agent.ports import InstanceFacts
+    from overspill_agent.slots import Slot
+
+PLACEHOLDER = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who this instance is to the functions, fixed at start."""
+
+    deployment: str
+    lead: Lead
+    runtime: Runtime
+    hostlist: str
+    broker_toml: str
+    public_key: str
+
+
+def build_identity(facts: InstanceFacts, settings: AgentSettings, public_key: str) -> Identity:
+    """Give who the instance is.
+
+    Raises ConfigError naming the key if the lead's address cannot be found, or a name does not fit.
+    """
+    host, port = _lead_address(facts, settings)
+    return Identity(
+        deployment=settings.deployment,
+        lead=Lead(
+            id=settings.lead_id or names.lead_id(facts.hosts[0]),
+            host=host,
+            port=port,
+            name=facts.hosts[0],
+            size=len(facts.hosts),
+        ),
+        runtime=Runtime(
+            flux_version=facts.flux_version,
+            prefix=facts.prefix,
+            uid=facts.uid,
+            gid=facts.gid,
+            app_image=settings.app_image,
+            view_image=settings.view_image,
+            topology=facts.topology,
+        ),
+        hostlist=compress(facts.hosts),
+        broker_toml=broker_toml.build_burst_config(facts.config, host=host, port=port),
+        public_key=public_key,
+    )
+
+
+def build_request(
+    identity: Identity,
+    decision: Decision,
+    slot: Slot,
+    jobs: Iterable[PendingJob],
+    keys: Keys,
+    policy: Policy,
+    *,
+    generation: int,
+    now: float,
+) -> BurstRequest:
+    """Give the message that asks for a decided burst."""
+    slot_message = SlotMessage(name=slot.name, size=slot.size, hosts=slot.hostlist)
+    zone = decision.zone or slot.template.zones[0]
+    content = burst_identity(
+        deployment=identity.deployment,
+        lead_id=identity.lead.id,
+        slot=slot_message,
+        broker_toml=identity.broker_toml,
+        template=slot.template,
+        zone=zone,
+        runtime=identity.runtime,
+        generation=generation,
+    )
+    request = BurstRequest(
+        burst_id=names.burst_id(content),
+        generation=generation,
+        deployment=identity.deployment,
+        revision=1,
+        lead=identity.lead,
+        slot=slot_message,
+        size=decision.nodes or slot.size,
+        hostlist=identity.hostlist,
+        broker_toml=identity.broker_toml,
+        sealed_keys=PLACEHOLDER,
+        jobs=tuple(_job(job) for job in jobs),
+        template=slot.template,
+        zone=zone,
+        runtime=identity.runtime,
+        expires_at=now + policy.lease_s,
+        hard_end_at=now + policy.max_lifetime_s,
+        requested_at=now,
+        deadline_at=now + policy.join_timeout_s,
+    )
+    # The seal binds to the finished message, so it comes last.
+    sealed = seal(keys, Binding.of(request), identity.public_key)
+    return request.model_copy(update={"sealed_keys": sealed})
+
+
+def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
+    """Give the record to write before the request is published."""
+    return Burst(
+        burst_id=request.burst_id,
+        generation=request.generation,
+        revision=request.revision,
+        slot=slot.name,
+        template=slot.template.name,
+        zone=request.zone,
+        ranks_idset=format_idset(slot.first_ranks(request.size)),
+        jobs=decision.jobs,
+        reason=decision.reason,
+        since=request.requested_at,
+        created_at=request.requested_at,
+        deadline_at=request.deadline_at,
+        hard_end_at=request.hard_end_at,
+        history=(HistoryEntry(state=BurstState.REQUESTED, at=request.requested_at, cause=decision.reason),),
+    )
+
+
+def build_teardown(identity: Identity, burst: Burst, *, now: float) -> TeardownRequest:
+    """Give the message that asks for a burst's end."""
+    return TeardownRequest(
+        burst_id=burst.burst_id,
+        generation=burst.generation,
+        deployment=identity.deployment,
+        lead=identity.lead.id,
+        zone=burst.zone,
+        reason=burst.teardown_reason or TeardownReason.FAILED,
+        requested_at=now,
+    )
+
+
+def _lead_address(facts: InstanceFacts, settings: AgentSettings) -> tuple[str, int]:
+    declared = broker_toml.lead_address(facts.config)
+    host = settings.lead_host or (declared[0] if declared else None)
+    port = settings.lead_port or (declared[1] if declared else None)
+    if host is None or port is None:
+        raise ConfigError(
+            "lead_host: rank 0 has no `connect` in bootstrap.hosts that burst nodes could dial.",
+            remedy="Set OVERSPILL_LEAD_HOST and OVERSPILL_LEAD_PORT to an address of the lead that they can reach.",
+            code="lead-address",
+        )
+    return host, port
+
+
+def _job(job: PendingJob) -> Job:
+    units = job.demand.units if job.demand and job.demand.is_by_node else 1
+    return Job(jobid=job.jobid, jobspec=dict(job.jobspec), nodes=units)

@@ -1,0 +1,248 @@
+"""The agent's record of a burst, and how what happens moves it along the lifecycle. Pure.
+
+A record is a frozen value that goes into the KVS as JSON. Functions here are passive: they take in what is (events of
+the functions, ranks online, the time) and give the record that follows; what to do about it is `decide`'s and `loop`'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from overspill_shared.errors import ErrorClass
+from overspill_shared.idset import parse_idset
+from overspill_shared.lifecycle import TRANSITIONS, BurstState, advance
+from overspill_shared.messages import BurstEvent, EventError, EventKind, TeardownReason
+
+if TYPE_CHECKING:
+    from overspill_shared.idset import Ranks
+
+MAX_EVENT_IDS: Final = 64
+"""Ids of events that a burst remembers, to know a repetition."""
+
+
+class HistoryEntry(BaseModel):
+    """One move of a burst."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: BurstState
+    at: float
+    cause: str
+
+
+class Burst(BaseModel):
+    """One burst, as the KVS holds it below `overspill.bursts`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    burst_id: str
+    generation: int
+    revision: int = 1
+    slot: str
+    template: str
+    zone: str
+    ranks_idset: str
+    """The ranks that the burst is to fill, as an idset."""
+    jobs: tuple[int, ...] = ()
+    reason: str = ""
+    state: BurstState = BurstState.REQUESTED
+    since: float
+    created_at: float
+    deadline_at: float
+    """Ranks that are not online by then make the burst fail."""
+    hard_end_at: float
+    published_at: float | None = None
+    """None until the request is known to be with Pub/Sub."""
+    idle_since: float | None = None
+    has_drained: bool = False
+    """Its ranks were drained by us and not undrained since."""
+    told_to_leave_at: float | None = None
+    teardown_reason: TeardownReason | None = None
+    teardown_published_at: float | None = None
+    teardown_attempts: int = 0
+    error: EventError | None = None
+    event_ids: tuple[str, ...] = ()
+    history: tuple[HistoryEntry, ...] = Field(default=())
+
+    @property
+    def ranks(self) -> Ranks:
+        """The ranks that the burst is to fill."""
+        return parse_idset(self.ranks_idset)
+
+    @property
+    def size(self) -> int:
+        """Nodes wanted."""
+        return len(self.ranks)
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether its draining may still be called off: idle, and its brokers not told to leave."""
+        return (
+            self.state is BurstState.DRAINING
+            and self.told_to_leave_at is None
+            and self.teardown_reason is TeardownReason.IDLE_TIMEOUT
+        )
+
+    @property
+    def failed_at(self) -> float | None:
+        """When it failed or was rejected; None if it did neither."""
+        if self.error is None:
+            return None
+        ends = (BurstState.FAILED, BurstState.GONE)
+        return next((entry.at for entry in self.history if entry.state in ends), self.since)
+
+    def moved(self, to: BurstState, *, at: float, cause: str) -> Burst:
+        """Give the record after a move; raises IllegalTransition if the table lacks it."""
+        state = advance(self.state, to)
+        return self.model_copy(
+            update={
+                "state": state,
+                "since": at,
+                "history": (*self.history, HistoryEntry(state=state, at=at, cause=cause)),
+            }
+        )
+
+    def failed(self, error: EventError, *, at: float) -> Burst:
+        """Give the record after a failure."""
+        return self.moved(BurstState.FAILED, at=at, cause=f"{error.error_class}: {error.text}").model_copy(
+            update={"error": error}
+        )
+
+
+_PROGRESS: Final = {
+    EventKind.ACCEPTED: BurstState.PROVISIONING,
+    EventKind.CLUSTER_CREATING: BurstState.PROVISIONING,
+    EventKind.CLUSTER_RUNNING: BurstState.PROVISIONING,
+    EventKind.MINICLUSTER_CREATED: BurstState.JOINING,
+    EventKind.READY: BurstState.JOINING,
+}
+"""The state that a progress event proves to be reached, at least."""
+
+_FORWARD: Final = (BurstState.REQUESTED, BurstState.PROVISIONING, BurstState.JOINING, BurstState.ACTIVE)
+
+
+def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
+    """Take in what a function reports; a repetition, or news from the past, changes nothing but the ids seen."""
+    if event.event_id in burst.event_ids or event.generation != burst.generation:
+        return burst
+    burst = burst.model_copy(update={"event_ids": (*burst.event_ids, event.event_id)[-MAX_EVENT_IDS:]})
+    if event.kind in _PROGRESS:
+        return _forward(burst, _PROGRESS[event.kind], at=now, cause=f"event {event.kind}")
+    if event.kind is EventKind.REJECTED:
+        return _rejected(burst, event, now)
+    if event.kind is EventKind.FAILED:
+        return _failed(burst, event, now)
+    if event.kind is EventKind.REMOVED:
+        return _removed(burst, event, now)
+    return burst
+
+
+def on_ranks(burst: Burst, online: Ranks, now: float) -> Burst:
+    """Take in which ranks the lead's overlay shows: all wanted ones make the burst active."""
+    if burst.state not in _FORWARD[:-1]:
+        return burst
+    joined = burst.ranks & online
+    if joined:
+        burst = _forward(burst, BurstState.JOINING, at=now, cause="its first rank is online")
+    if joined == burst.ranks:
+        burst = _forward(burst, BurstState.ACTIVE, at=now, cause=f"all {burst.size} ranks are online")
+        return burst.model_copy(update={"idle_since": None})
+    return burst
+
+
+def on_time(burst: Burst, online: Ranks, now: float) -> Burst:
+    """Take in the time: a burst whose ranks are not all online by its deadline has failed."""
+    if burst.state not in _FORWARD[:-1] or now < burst.deadline_at:
+        return burst
+    missing = burst.size - len(burst.ranks & online)
+    answered = burst.state is not BurstState.REQUESTED
+    error = EventError.model_validate(
+        {
+            "class": ErrorClass.JOIN if burst.state is BurstState.JOINING else ErrorClass.BOOT,
+            "code": "join-deadline" if answered else "no-answer",
+            "text": f"{missing} of {burst.size} ranks were not online at the join deadline.",
+            "remedy": _JOIN_REMEDY if answered else _NO_ANSWER_REMEDY,
+        }
+    )
+    return burst.failed(error, at=now)
+
+
+_JOIN_REMEDY: Final = (
+    "Look at `flux overlay status` and the burst pods' logs; if nothing arrived at the lead, check the address and port"
+    " that it is reached at, the firewall, and that the curve certificate is the lead's."
+)
+_NO_ANSWER_REMEDY: Final = "No function answered: check that provision is deployed and its subscription delivers."
+
+
+def with_idleness(burst: Burst, *, is_busy: bool, now: float) -> Burst:
+    """Start or stop the burst's idle clock."""
+    if burst.state is not BurstState.ACTIVE:
+        return burst
+    if is_busy:
+        return burst if burst.idle_since is None else burst.model_copy(update={"idle_since": None})
+    return burst if burst.idle_since is not None else burst.model_copy(update={"idle_since": now})
+
+
+def needs_teardown_again(burst: Burst, event: BurstEvent) -> bool:
+    """Tell whether an event shows work on a burst that should be gone: then its teardown is requested again.
+
+    `removing` is the teardown's own report, and does not count.
+    """
+    return (
+        burst.state in (BurstState.TEARING_DOWN, BurstState.GONE)
+        and event.event_id not in burst.event_ids
+        and event.kind not in (EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED)
+    )
+
+
+def _forward(burst: Burst, to: BurstState, *, at: float, cause: str) -> Burst:
+    """Go forward edge by edge as far as `to`, and never back."""
+    if burst.state not in _FORWARD:
+        return burst
+    for state in _FORWARD[_FORWARD.index(burst.state) + 1 : _FORWARD.index(to) + 1]:
+        burst = burst.moved(state, at=at, cause=cause)
+    return burst
+
+
+def _rejected(burst: Burst, event: BurstEvent, now: float) -> Burst:
+    if BurstState.GONE not in TRANSITIONS[burst.state] or burst.state is BurstState.TEARING_DOWN:
+        return burst
+    error = event.error
+    cause = f"rejected: {error.text}" if error else "rejected"
+    return burst.moved(BurstState.GONE, at=now, cause=cause).model_copy(update={"error": error})
+
+
+def _failed(burst: Burst, event: BurstEvent, now: float) -> Burst:
+    if BurstState.FAILED not in TRANSITIONS[burst.state]:
+        return burst
+    return burst.failed(event.error or _UNKNOWN_FAILURE, at=now)
+
+
+_UNKNOWN_FAILURE: Final = EventError.model_validate(
+    {"class": ErrorClass.INTERNAL, "code": "unknown", "text": "The function gave no reason.", "remedy": "See its log."}
+)
+
+
+def _removed(burst: Burst, event: BurstEvent, now: float) -> Burst:
+    """Only a clean receipt ends a burst; what was removed behind our back fails first."""
+    if burst.state is BurstState.GONE or (event.receipt and event.receipt.clusters_left):
+        return burst
+    if burst.state is BurstState.DRAINING:
+        burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause="removed while it drained")
+    elif burst.state is not BurstState.TEARING_DOWN:
+        if burst.state is not BurstState.FAILED:
+            burst = burst.failed(_REMOVED_EARLY, at=now)
+        burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause="removed by somebody else")
+    return burst.moved(BurstState.GONE, at=now, cause="the cloud says that nothing is left")
+
+
+_REMOVED_EARLY: Final = EventError.model_validate(
+    {
+        "class": ErrorClass.INTERNAL,
+        "code": "removed-early",
+        "text": "The burst was removed while it was still wanted.",
+        "remedy": "Look for a sweep, a lapsed lease or an operator's teardown in the functions' logs.",
+    }
+)

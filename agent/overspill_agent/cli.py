@@ -1,0 +1,196 @@
+"""The `overspill` command: options in, exit codes out. No rule stands here, and nothing is imported that is not used.
+
+Exit codes: 0 done · 1 failed · 2 wrong usage or settings · 3 no Flux broker answers · 4 another agent serves the
+instance.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from overspill_shared import __version__
+from overspill_shared.errors import AlreadyServed, ConfigError, FluxUnavailable, OverspillError
+
+if TYPE_CHECKING:
+    from overspill_agent.agent_settings import AgentSettings
+    from overspill_agent.decisions import Decision
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NO_FLUX = 3
+EXIT_ALREADY_SERVED = 4
+
+app = typer.Typer(
+    name="overspill",
+    help="Bursts Flux jobs that do not fit to cloud nodes that exist only while they are needed.\n\n"
+    "Mark a job with `flux submit -N 4 --setattr=burstable …`; the agent does the rest.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar="OVERSPILL_CONFIG", help="Settings file (TOML); see docs/settings.md."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False
+) -> None:
+    if version:
+        typer.echo(f"overspill {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def agent(
+    *,
+    config: ConfigOption = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Take in events and jobs, decide and act once, then exit (for cron).")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be decided now, do nothing, and exit.")
+    ] = False,
+    as_json: JsonOption = False,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or plain.")] = None,
+) -> None:
+    """Serve the Flux instance of FLUX_URI: watch its jobs, request bursts, and tear them down.
+
+    Runs until SIGTERM, beside the lead broker. Bursts stay when it stops; the next agent resumes them.
+
+    Needs, from the settings file or the environment: the Google Cloud project (GOOGLE_CLOUD_PROJECT), and the
+    deployment's public key (OVERSPILL_PUBLIC_KEY). Everything else has a default.
+    """
+    settings = _load_settings(config, {"log_level": log_level, "log_format": log_format})
+    from overspill_agent import wiring  # noqa: PLC0415 - keeps --help and --version quick
+
+    if dry_run:
+        wiring.preview(settings, os.environ, lambda decisions: _print_decisions(decisions, as_json=as_json))
+    else:
+        wiring.serve(settings, os.environ, is_once=once)
+
+
+@app.command()
+def status(*, as_json: JsonOption = False) -> None:
+    """Show the bursts of the Flux instance of FLUX_URI: state, age, nodes, and why.
+
+    Reads the instance's KVS; works whether the agent runs or not.
+    """
+    from overspill_agent import status as shown  # noqa: PLC0415
+    from overspill_agent.wiring import connect  # noqa: PLC0415
+
+    instance = connect(os.environ)
+    try:
+        bursts = shown.read_bursts(instance)
+    finally:
+        instance.close()
+    now = time.time()
+    if as_json:
+        typer.echo(json.dumps(shown.as_json(bursts, now), indent=2))
+    elif bursts:
+        Console().print(shown.as_table(bursts, now))
+    else:
+        typer.echo("no bursts")
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes (mode 0600); the public one to FILE.pub.")],
+) -> None:
+    """Make the key pair that curve certificates are sealed with.
+
+    The private key is the provision function's (OVERSPILL_PRIVATE_KEY or …_FILE), the public one the agent's
+    (OVERSPILL_PUBLIC_KEY or public_key_file). Existing files are not overwritten.
+    """
+    from overspill_shared.sealing import generate_keypair  # noqa: PLC0415
+
+    public, private = generate_keypair()
+    public_file = file.with_name(file.name + ".pub")
+    _write_new(file, private.reveal() + b"\n", mode=0o600)
+    _write_new(public_file, public.encode() + b"\n", mode=0o644)
+    typer.echo(f"private key: {file}\npublic key:  {public_file}")
+
+
+@app.command()
+def frobnicator() -> None:
+    """Print the path of the ingest frobnicator, for the lead's broker.toml.
+
+    \b
+    [ingest.frobnicator]
+    plugins = ["PATH", "defaults", "constraints"]
+
+    It puts burstable jobs that name no queue into the queue `burst`.
+    """  # noqa: D301 - \b keeps the example's lines
+    typer.echo(Path(__file__).with_name("flux_frobnicator.py"))
+
+
+def main() -> None:
+    """Run the command; the entry point of the `overspill` script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with these arguments and give its exit code; errors go to standard error."""
+    try:
+        app(arguments, standalone_mode=True)
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else EXIT_FAILED
+    except OverspillError as exc:
+        Console(stderr=True, highlight=False).print(_explain(exc), soft_wrap=True, markup=False)
+        return _exit_code(exc)
+    return 0
+
+
+def _exit_code(error: OverspillError) -> int:
+    if isinstance(error, ConfigError):
+        return EXIT_USAGE
+    if isinstance(error, FluxUnavailable):
+        return EXIT_NO_FLUX
+    return EXIT_ALREADY_SERVED if isinstance(error, AlreadyServed) else EXIT_FAILED
+
+
+def _explain(error: OverspillError) -> str:
+    return f"overspill: {error.text}" + (f"\n  what to do: {error.remedy}" if error.remedy else "")
+
+
+def _load_settings(config: Path | None, flags: dict[str, Any]) -> AgentSettings:
+    from overspill_agent.agent_settings import load_agent_settings  # noqa: PLC0415
+    from overspill_shared import log  # noqa: PLC0415
+
+    settings = load_agent_settings(os.environ, file=config, flags=flags)
+    log.setup(level=settings.log_level, json_lines=settings.log_format == "json")
+    return settings
+
+
+def _print_decisions(decisions: tuple[Decision, ...], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"decisions": [decision.as_json() for decision in decisions]}, indent=2))
+        return
+    for decision in decisions:
+        about = decision.burst_id or ", ".join(str(job) for job in decision.jobs)
+        typer.echo(f"{decision.kind.value:14} {decision.code.value:20} {about}: {decision.reason}")
+    if not decisions:
+        typer.echo("nothing to decide: no burstable job waits, and no burst needs anything")
+
+
+def _write_new(file: Path, content: bytes, *, mode: int) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as exc:
+        raise ConfigError(f"{file}: {exc.strerror}.", remedy="Choose a file that does not exist yet.") from None
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)

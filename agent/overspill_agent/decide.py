@@ -1,0 +1,130 @@
+"""The agent's rules: a snapshot in, decisions out. Pure; the agent does nothing that is not decided here.
+
+First rule of bursting: a marked job that waits, that the online ranks cannot hold and that a free slot can, gets a
+burst of that slot. Every waiting marked job stands in exactly one request or hold.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from overspill_agent.cooldown import cooling
+from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.demand_matching import need_from, served_by
+from overspill_agent.lifetime import decide_lifetimes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from overspill_agent.demand_matching import Need
+    from overspill_agent.jobs import PendingJob
+    from overspill_agent.policy import Policy
+    from overspill_agent.slots import Slot
+    from overspill_agent.snapshot import Snapshot
+
+LOWERED_URGENCY = 1
+"""Sorts behind every ordinary job, yet starts by itself as soon as its ranks are there (0 would hold it)."""
+
+
+def decide(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ...]:
+    """Decide everything that is to be done now, the no-ops with their reasons included."""
+    demands = tuple(decide_demand(snapshot, policy, now))
+    wanted = wanted_bursts(demands)
+    return (*decide_lifetimes(snapshot, policy, now, wanted=wanted), *demands, *_let_pass(snapshot, demands))
+
+
+def decide_demand(snapshot: Snapshot, policy: Policy, now: float) -> Iterable[Decision]:
+    """Give one decision for every waiting marked job: who is served, who gets a burst, who waits and why."""
+    unserved: list[PendingJob] = []
+    for job in snapshot.pending:
+        if hold := served_by(snapshot, job):
+            yield hold
+        else:
+            unserved.append(job)
+    free = _free_slots(snapshot)
+    while unserved:
+        job = unserved[0]
+        need = _first_need(snapshot, job, free)
+        if need is None:
+            unserved.pop(0)
+            yield _unmet(snapshot, job)
+            continue
+        if hold := cooling(snapshot, need, policy, now):
+            unserved.pop(0)
+            yield hold
+            continue
+        needs = [other for job in unserved if (other := need_from(snapshot, job, need.slot))]
+        yield _request(snapshot, needs)
+        served = {other.job.jobid for other in needs}
+        unserved = [job for job in unserved if job.jobid not in served]
+        free = tuple(slot for slot in free if slot.name != need.slot.name)
+
+
+def wanted_bursts(decisions: Iterable[Decision]) -> frozenset[str]:
+    """Give the bursts that waiting jobs count on."""
+    return frozenset(d.burst_id for d in decisions if d.code is Code.IN_FLIGHT and d.burst_id)
+
+
+def _free_slots(snapshot: Snapshot) -> tuple[Slot, ...]:
+    """Slots that no burst holds and none of whose ranks is online."""
+    held = {burst.slot for burst in snapshot.live()}
+    return tuple(slot for slot in snapshot.slots if slot.name not in held and not snapshot.online & set(slot.ranks))
+
+
+def _first_need(snapshot: Snapshot, job: PendingJob, slots: Iterable[Slot]) -> Need | None:
+    return next((need for slot in slots if (need := need_from(snapshot, job, slot))), None)
+
+
+def _request(snapshot: Snapshot, needs: list[Need]) -> Decision:
+    slot = needs[0].slot
+    nodes = max(need.nodes for need in needs)
+    demand = needs[0].job.demand
+    more = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
+    return Decision(
+        kind=DecisionKind.REQUEST,
+        code=Code.NEVER_FITS_LOCALLY,
+        reason=f"a job of {demand.describe() if demand else '?'}{more} cannot run on the {len(snapshot.home)} ranks"
+        f" at home that are online; {nodes} nodes of the slot {slot.name} can hold it",
+        jobs=tuple(need.job.jobid for need in needs),
+        slot=slot.name,
+        template=slot.template.name,
+        zone=slot.template.zones[0],
+        nodes=nodes,
+        ranks=slot.first_ranks(nodes),
+    )
+
+
+def _unmet(snapshot: Snapshot, job: PendingJob) -> Decision:
+    """Say why no free slot can hold a job: a used one could, or none ever."""
+    could = [slot.name for slot in snapshot.slots if need_from(snapshot, job, slot)]
+    what = job.demand.describe() if job.demand else "it"
+    if could:
+        return Decision(
+            kind=DecisionKind.HOLD,
+            code=Code.NO_SLOT,
+            reason=f"{what} would fit the slot {could[0]}, which is in use; it waits until that is free",
+            jobs=(job.jobid,),
+            slot=could[0],
+        )
+    sizes = ", ".join(f"{slot.name} has {slot.size}" for slot in snapshot.slots) or "the instance declares none"
+    return Decision(
+        kind=DecisionKind.HOLD,
+        code=Code.TOO_LARGE,
+        reason=f"{what} fit no slot: {sizes}; ask for less, or declare a larger slot in hosts and R",
+        jobs=(job.jobid,),
+    )
+
+
+def _let_pass(snapshot: Snapshot, demands: Iterable[Decision]) -> Iterable[Decision]:
+    """Let others pass jobs that wait for a burst, where the scheduler would make them queue behind it."""
+    if snapshot.facts.scheduler != "simple":
+        return
+    waiting = {jobid for decision in demands if decision.code is not Code.FITS_NOW for jobid in decision.jobs}
+    for job in snapshot.pending:
+        if job.jobid in waiting and job.urgency > LOWERED_URGENCY:
+            yield Decision(
+                kind=DecisionKind.LOWER_URGENCY,
+                code=Code.HEAD_OF_LINE,
+                reason="sched-simple starts jobs in order: with a low urgency others pass it while its burst comes",
+                jobs=(job.jobid,),
+            )

@@ -1,0 +1,72 @@
+"""A decision as data: what to do, or why nothing is done, always with a reason that a person can read. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from overspill_shared.idset import Ranks, format_idset
+
+
+class DecisionKind(StrEnum):
+    """What the agent is to do."""
+
+    REQUEST = "request"
+    """Publish a burst request."""
+    DRAIN = "drain"
+    """Let a burst's ranks take no new work; it will be torn down."""
+    CANCEL_DRAIN = "cancel-drain"
+    """Let a draining burst's ranks take work again."""
+    LEAVE = "leave"
+    """Tell a drained burst's brokers to exit."""
+    TEARDOWN = "teardown"
+    """Publish a teardown request."""
+    RELEASE = "release"
+    """Undrain the ranks of a burst that is gone: its slot can be used again."""
+    LOWER_URGENCY = "lower-urgency"
+    """Let other jobs pass one that waits for a burst."""
+    HOLD = "hold"
+    """Do nothing."""
+
+
+class Code(StrEnum):
+    """Why, for scripts."""
+
+    NEVER_FITS_LOCALLY = "never-fits-locally"
+    FITS_NOW = "fits-now"
+    IN_FLIGHT = "in-flight"
+    NO_SLOT = "no-slot"
+    TOO_LARGE = "too-large"
+    NOT_BURSTABLE_HERE = "not-burstable-here"
+    COOL_DOWN = "cool-down"
+    IDLE = "idle"
+    MAX_LIFETIME = "max-lifetime"
+    DEMAND_RETURNED = "demand-returned"
+    DRAINED = "drained"
+    LEFT = "left"
+    LEAVE_TIMEOUT = "leave-timeout"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+    REMOVED = "removed"
+    HEAD_OF_LINE = "head-of-line"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision; what does not apply is None or empty."""
+
+    kind: DecisionKind
+    code: Code
+    reason: str
+    burst_id: str | None = None
+    jobs: tuple[int, ...] = ()
+    slot: str | None = None
+    template: str | None = None
+    zone: str | None = None
+    nodes: int | None = None
+    ranks: Ranks | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it for scripts: ranks as an idset."""
+        return {**asdict(self), "ranks": None if self.ranks is None else format_idset(self.ranks)}

@@ -1,0 +1,64 @@
+"""Which jobs the ranks that are there, or on their way, can hold; and what the others need. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from overspill_agent.decisions import Code, Decision, DecisionKind
+
+if TYPE_CHECKING:
+    from overspill_agent.demand import Demand
+    from overspill_agent.jobs import PendingJob
+    from overspill_agent.slots import Slot
+    from overspill_agent.snapshot import Snapshot
+    from overspill_shared.idset import Ranks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a job needs from one slot."""
+
+    job: PendingJob
+    slot: Slot
+    nodes: int
+
+
+def units_of(snapshot: Snapshot, demand: Demand, ranks: Ranks) -> int:
+    """Give how many of a demand's units these ranks could hold, were they empty."""
+    return sum(demand.units_on(resource, host) for resource, host in snapshot.resources(ranks))
+
+
+def need_from(snapshot: Snapshot, job: PendingJob, slot: Slot) -> Need | None:
+    """Give how many of a slot's first nodes a job needs beside the ranks at home; None if all are too few."""
+    demand = job.demand
+    if demand is None:
+        return None
+    missing = demand.units - units_of(snapshot, demand, snapshot.home)
+    for nodes in range(1, slot.size + 1):
+        if units_of(snapshot, demand, slot.first_ranks(nodes)) >= missing:
+            return Need(job=job, slot=slot, nodes=nodes)
+    return None
+
+
+def served_by(snapshot: Snapshot, job: PendingJob) -> Decision | None:
+    """Give the hold for a job that needs no new burst; None if it needs one."""
+    if job.demand is None:
+        return _hold(job, Code.NOT_BURSTABLE_HERE, f"its jobspec cannot be read: {job.problem}")
+    if units_of(snapshot, job.demand, snapshot.home) >= job.demand.units:
+        return _hold(job, Code.FITS_NOW, f"{job.demand.describe()} fit on the ranks that are online")
+    for burst in snapshot.capacity():
+        if units_of(snapshot, job.demand, snapshot.home | burst.ranks) >= job.demand.units:
+            return Decision(
+                kind=DecisionKind.HOLD,
+                code=Code.IN_FLIGHT,
+                reason=f"{job.demand.describe()} fit on the burst of {burst.size} nodes that is {burst.state}",
+                burst_id=burst.burst_id,
+                jobs=(job.jobid,),
+                slot=burst.slot,
+            )
+    return None
+
+
+def _hold(job: PendingJob, code: Code, reason: str) -> Decision:
+    return Decision(kind=DecisionKind.HOLD, code=code, reason=reason, jobs=(job.jobid,))

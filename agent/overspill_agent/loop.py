@@ -1,0 +1,227 @@
+"""The agent's shell: events in, one turn after another, until told to stop.
+
+A turn is observe (passive: bursts move to where the world put them), decide (pure), act. Turns run in the thread that
+owns the Flux instance; messages come from Pub/Sub's threads and are handed over. Nothing is polled: a turn follows an
+event, or the one timer that the snapshot's own deadlines set.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from overspill_agent.actions import Actions, log_move
+from overspill_agent.bursts import needs_teardown_again, on_event
+from overspill_agent.decide import decide
+from overspill_agent.jobs import JobTable
+from overspill_agent.lifetime import next_wakeup
+from overspill_agent.observe import observe
+from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
+from overspill_agent.snapshot import Snapshot
+from overspill_agent.store import BurstStore
+from overspill_shared.lifecycle import BurstState
+from overspill_shared.log import about_burst
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from overspill_agent.burst_requests import Identity
+    from overspill_agent.decisions import Decision
+    from overspill_agent.policy import Policy
+    from overspill_agent.ports import FluxEvent, FluxInstance, InstanceFacts, Timer
+    from overspill_agent.slots import Slot
+    from overspill_shared.idset import Ranks
+    from overspill_shared.messages import BurstEvent
+    from overspill_shared.ports import Clock, Publisher
+
+log = logging.getLogger(__name__)
+
+RETRY_PUBLISH_S = 10.0
+"""A request that Pub/Sub did not take is tried again after this."""
+RETRY_LEAVE_S = 2.0
+"""A leave that the scheduler's last word postponed is decided again after this."""
+
+
+class Agent:
+    """One agent of one instance."""
+
+    def __init__(
+        self,
+        *,
+        instance: FluxInstance,
+        publisher: Publisher,
+        clock: Clock,
+        facts: InstanceFacts,
+        slots: tuple[Slot, ...],
+        identity: Identity,
+        policy: Policy,
+        is_dry_run: bool = False,
+        on_turn: Callable[[tuple[Decision, ...]], None] | None = None,
+    ) -> None:
+        self._instance = instance
+        self._clock = clock
+        self._facts = facts
+        self._slots = slots
+        self._identity = identity
+        self._policy = policy
+        self._is_dry_run = is_dry_run
+        self._on_turn = on_turn
+        self._store = BurstStore(instance)
+        self._actions = Actions(
+            instance=instance, publisher=publisher, store=self._store, identity=identity, policy=policy
+        )
+        self._jobs = JobTable()
+        self._online: Ranks | None = None
+        self._drained: Ranks | None = None
+        self._torpid: Ranks = frozenset()
+        self._is_replayed = False
+        self._turn_is_due = False
+        self._timer: Timer | None = None
+        self._last_decisions: tuple[Decision, ...] = ()
+
+    @property
+    def lead_id(self) -> str:
+        """The instance's lead id."""
+        return self._identity.lead.id
+
+    def run(self) -> None:
+        """Serve the instance until it is stopped.
+
+        Raises AlreadyServed if another agent does, FluxUnavailable when the broker goes away, ConfigError if the KVS
+        holds what this version cannot read.
+        """
+        if not self._is_dry_run:
+            self._instance.lock()
+        self._store.load()
+        log.info("agent.started", extra={"lead": self._identity.lead.id, "bursts": len(self._store.bursts)})
+        self._instance.run(self.on_flux_event)
+
+    def on_flux_event(self, event: FluxEvent) -> None:
+        """Take in what the instance says; a turn follows where it may matter."""
+        match event:
+            case JobEvent():
+                matters = self._jobs.apply(event)
+            case HistoryReplayed():
+                self._is_replayed = matters = True
+            case OnlineChanged():
+                self._online, matters = event.ranks, True
+                log.info("ranks.online", extra={"count": len(event.ranks)})
+            case DrainedChanged():
+                self._drained, matters = event.ranks, True
+            case TorpidChanged():
+                self._torpid, matters = event.ranks, True
+        if matters:
+            self._schedule_turn()
+
+    def on_burst_event(self, event: BurstEvent) -> None:
+        """Take in what a function reports; when this returns the event is recorded, and may be acked."""
+        with about_burst(event.burst_id):
+            if event.lead != self._identity.lead.id or event.deployment != self._identity.deployment:
+                log.debug("event.ignored", extra={"kind": event.kind, "lead": event.lead})
+                return
+            burst = self._store.get(event.burst_id)
+            if burst is None:
+                log.warning("event.unknown_burst", extra={"kind": event.kind, "event_lead": event.lead})
+                return
+            now = self._clock.now()
+            log.info("event.received", extra={"kind": event.kind.value, "state": burst.state.value})
+            again = needs_teardown_again(burst, event)
+            after = on_event(burst, event, now)
+            if after is burst:
+                return
+            self._store.save(after)
+            if after.state is not burst.state:
+                log_move(after)
+                self._actions.tell_jobs(after)
+            if again:
+                log.warning("teardown.again", extra={"kind": event.kind.value})
+                self._actions.publish_teardown(after, now)
+            self._schedule_turn()
+
+    def turn(self) -> tuple[Decision, ...]:
+        """Observe, decide, act, once; gives what was decided."""
+        self._turn_is_due = False
+        if not self._is_ready:
+            return ()
+        now = self._clock.now()
+        snapshot = self._observe(now)
+        decisions = decide(snapshot, self._policy, now)
+        self._log_decisions(decisions)
+        changed = False
+        if not self._is_dry_run:
+            self._republish(now)
+            for decision in decisions:
+                changed = self._actions.act(decision, snapshot, now) or changed
+        if changed:
+            self._schedule_turn()
+        self._set_timer(snapshot, now)
+        if self._on_turn is not None:
+            self._on_turn(decisions)
+        return decisions
+
+    @property
+    def _is_ready(self) -> bool:
+        """Whether enough is known to decide: all earlier jobs, and which ranks are online and drained."""
+        return self._is_replayed and self._online is not None and self._drained is not None
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            facts=self._facts,
+            slots=self._slots,
+            pending=self._jobs.pending,
+            bursts=self._store.bursts,
+            online=self._online or frozenset(),
+            torpid=self._torpid,
+            drained=self._drained or frozenset(),
+            allocated=self._jobs.allocated,
+        )
+
+    def _observe(self, now: float) -> Snapshot:
+        before = self._snapshot()
+        after = observe(before, now)
+        moved = [new for old, new in zip(before.bursts, after.bursts, strict=True) if new is not old]
+        if self._is_dry_run or not moved:
+            return after
+        self._store.save(*moved)
+        for old, new in zip(before.bursts, after.bursts, strict=True):
+            if new.state is not old.state:
+                log_move(new)
+                self._actions.tell_jobs(new)
+        return after
+
+    def _republish(self, now: float) -> None:
+        """Publish again what was recorded, but is not known to be published: a crash or an outage lay between."""
+        for burst in self._store.bursts:
+            if burst.state is BurstState.REQUESTED and burst.published_at is None:
+                with about_burst(burst.burst_id):
+                    self._actions.publish_request(burst, now)
+
+    def _schedule_turn(self) -> None:
+        if self._is_ready and not self._turn_is_due:
+            self._turn_is_due = True
+            self._instance.call_soon(self._run_turn)
+
+    def _run_turn(self) -> None:
+        self.turn()
+
+    def _set_timer(self, snapshot: Snapshot, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = next_wakeup(snapshot, self._policy, now)
+        waits = [at - now] if at is not None else []
+        if any(b.state is BurstState.REQUESTED and b.published_at is None for b in self._store.bursts):
+            waits.append(RETRY_PUBLISH_S)
+        if any(b.state is BurstState.DRAINING and b.told_to_leave_at is None for b in self._store.bursts):
+            waits.append(RETRY_LEAVE_S)
+        if waits:
+            self._timer = self._instance.call_later(max(0.01, min(waits)), self._run_turn)
+
+    def _log_decisions(self, decisions: tuple[Decision, ...]) -> None:
+        """Log what is new: a decision that stands unchanged since the last turn is not news."""
+        known = {(d.kind, d.code, d.burst_id, d.jobs) for d in self._last_decisions}
+        for decision in decisions:
+            if (decision.kind, decision.code, decision.burst_id, decision.jobs) not in known:
+                facts = {key: value for key, value in decision.as_json().items() if value not in (None, ())}
+                log.info("decision", extra=facts)
+        self._last_decisions = decisions

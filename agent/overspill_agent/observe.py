@@ -1,0 +1,25 @@
+"""The passive half of a turn: bursts as the snapshot shows them, before anything is decided. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from overspill_agent.bursts import on_ranks, on_time, with_idleness
+from overspill_agent.decide import wanted_bursts
+from overspill_agent.demand_matching import served_by
+
+if TYPE_CHECKING:
+    from overspill_agent.snapshot import Snapshot
+
+
+def observe(snapshot: Snapshot, now: float) -> Snapshot:
+    """Move each burst to where the online ranks, the work on them and the time put it."""
+    moved = tuple(on_time(on_ranks(burst, snapshot.online, now), snapshot.online, now) for burst in snapshot.bursts)
+    snapshot = replace(snapshot, bursts=moved)
+    wanted = wanted_bursts(hold for job in snapshot.pending if (hold := served_by(snapshot, job)))
+    idle = tuple(
+        with_idleness(burst, is_busy=bool(burst.ranks & snapshot.allocated) or burst.burst_id in wanted, now=now)
+        for burst in snapshot.bursts
+    )
+    return replace(snapshot, bursts=idle)

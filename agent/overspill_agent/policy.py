@@ -1,0 +1,27 @@
+"""What an operator wants, as one frozen value: the numbers that decisions compare with. Pure, no rule stands here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Times in seconds; the defaults are the settings' defaults."""
+
+    idle_timeout_s: float = 600
+    """A burst whose ranks had no work for so long is torn down. A new cluster takes minutes, hence the patience."""
+    join_timeout_s: float = 1200
+    """From the request until all ranks are online."""
+    max_lifetime_s: float = 8 * 3600
+    """From the request until nothing of the burst may exist."""
+    drain_before_end_s: float = 900
+    """A burst is drained so long before its hard end."""
+    lease_s: float = 1800
+    leave_timeout_s: float = 120
+    """From telling brokers to leave until teardown is requested even if some are still online."""
+    teardown_retry_s: float = 300
+    """A teardown that was not confirmed is requested again, at doubling intervals from this up to eight times it."""
+    cooldown_s: float = 60
+    """After a failure its slot waits so long, doubling with each further failure in a row."""
+    max_cooldown_s: float = 3600

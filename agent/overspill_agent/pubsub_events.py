@@ -1,0 +1,101 @@
+"""BurstEvents as they arrive by streaming pull, handed over with their ack. The only module that subscribes.
+
+No rule stands here: an event is parsed, offered, and acked once the offer was taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from google.api_core import exceptions as google_errors
+from google.cloud import pubsub_v1
+
+from overspill_shared import names
+from overspill_shared.errors import MalformedMessage, NotFound, PermissionDenied, Unavailable
+from overspill_shared.messages import BurstEvent, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class EventSubscription:
+    """A lead's own subscription on the events topic."""
+
+    def __init__(self, project: str, lead_id: str) -> None:
+        self._client = pubsub_v1.SubscriberClient()
+        self._project = project
+        self._lead_id = lead_id
+        self._path = self._client.subscription_path(project, names.events_subscription(lead_id))
+        self._stream: Any = None
+
+    def ensure(self) -> None:
+        """Make the subscription if there is none: for emulators only, where nobody deploys one.
+
+        Raises NotFound if there is no events topic, Unavailable if Pub/Sub does not answer.
+        """
+        topic = f"projects/{self._project}/topics/{names.TOPIC_EVENTS}"
+        request = {"name": self._path, "topic": topic, "filter": f'attributes.lead = "{self._lead_id}"'}
+        try:
+            self._client.create_subscription(request=request, timeout=10)
+        except google_errors.AlreadyExists:
+            return
+        except google_errors.NotFound:
+            raise NotFound(
+                f"Pub/Sub has no topic {topic}.", remedy="Start `overspill-local up`, or correct the project."
+            ) from None
+        except (google_errors.GoogleAPICallError, google_errors.RetryError) as exc:
+            raise Unavailable(
+                f"Pub/Sub did not answer: {exc}.", remedy="Check PUBSUB_EMULATOR_HOST and the network."
+            ) from None
+
+    def start(
+        self, on_event: Callable[[BurstEvent, Callable[[], None]], None], on_end: Callable[[Exception], None]
+    ) -> None:
+        """Listen; both callbacks come from threads of the library.
+
+        `on_event(event, ack)` gets each event: until `ack` is called it is delivered again. `on_end` gets the error
+        that ended the stream for good (retried calls do not end it).
+        """
+
+        def take(message: Any) -> None:
+            try:
+                event = decode(BurstEvent, message.data)
+            except MalformedMessage as exc:
+                facts = {"error": exc.text, "message_id": message.message_id}
+                log.error("event.malformed", extra=facts)  # noqa: TRY400 - the text says it, a stack would not
+                message.ack()
+                return
+            on_event(event, message.ack)
+
+        self._stream = self._client.subscribe(self._path, callback=take)
+        self._stream.add_done_callback(lambda stream: self._ended(stream, on_end))
+
+    def close(self) -> None:
+        """Stop listening; events that were not acked come again later."""
+        if self._stream is not None:
+            self._stream.cancel()
+            self._stream = None
+        self._client.close()
+
+    def _ended(self, stream: Any, on_end: Callable[[Exception], None]) -> None:
+        if stream.cancelled() or (error := stream.exception()) is None:
+            return
+        if isinstance(error, google_errors.NotFound):
+            on_end(
+                NotFound(
+                    f"Pub/Sub has no subscription {self._path}.",
+                    remedy="Add this lead's id to the deployment's `leads` and apply it.",
+                )
+            )
+        elif isinstance(error, google_errors.PermissionDenied):
+            on_end(
+                PermissionDenied(
+                    f"Pub/Sub refused the subscription {self._path}: {error}.",
+                    remedy="Give the agent's account roles/pubsub.subscriber on it.",
+                )
+            )
+        else:
+            on_end(Unavailable(f"the stream of events ended: {error}.", remedy="The agent starts it again."))

@@ -1,0 +1,57 @@
+"""Everything that a decision may depend on, as one frozen value. Pure; who fills it is `loop`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from overspill_shared.lifecycle import NOT_RUNNING, BurstState
+
+if TYPE_CHECKING:
+    from overspill_agent.bursts import Burst
+    from overspill_agent.jobs import PendingJob
+    from overspill_agent.ports import InstanceFacts, RankResources
+    from overspill_agent.slots import Slot
+    from overspill_shared.idset import Ranks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The instance and its bursts at one moment."""
+
+    facts: InstanceFacts
+    slots: tuple[Slot, ...]
+    pending: tuple[PendingJob, ...] = ()
+    bursts: tuple[Burst, ...] = ()
+    online: Ranks = field(default_factory=frozenset)
+    torpid: Ranks = field(default_factory=frozenset)
+    drained: Ranks = field(default_factory=frozenset)
+    allocated: Ranks = field(default_factory=frozenset)
+
+    @property
+    def slot_ranks(self) -> Ranks:
+        """Every rank that belongs to a slot."""
+        return frozenset().union(*(slot.ranks for slot in self.slots))
+
+    @property
+    def home(self) -> Ranks:
+        """The ranks outside slots that can be given work, now or when their jobs end."""
+        return (self.online - self.drained - self.torpid) - self.slot_ranks
+
+    def capacity(self) -> tuple[Burst, ...]:
+        """The bursts that are capacity, on their way to be, or could be kept: not failed, nor told to leave."""
+        return tuple(
+            burst
+            for burst in self.bursts
+            if burst.state not in NOT_RUNNING and (burst.state is not BurstState.DRAINING or burst.can_be_kept)
+        )
+
+    def live(self) -> tuple[Burst, ...]:
+        """The bursts that something may still exist of: they hold their slot."""
+        return tuple(burst for burst in self.bursts if burst.state is not BurstState.GONE)
+
+    def resources(self, ranks: Ranks) -> tuple[tuple[RankResources, str], ...]:
+        """Give ranks with their resources and hosts, in rank order."""
+        return tuple(
+            (resource, self.facts.hosts[resource.rank]) for resource in self.facts.resources if resource.rank in ranks
+        )
