@@ -6,12 +6,13 @@
     ├── ConfigError          an operator's setting is wrong: names the key and what to do; never retried
     ├── MalformedMessage     a sender's fault: acked and dead-lettered once, never retried
     ├── RequestRefused       a well-formed request that a guardrail, a seal or a hash refuses: `rejected`
+    │   └── SealError        sealed keys cannot be opened or do not belong to their message
     ├── IllegalTransition    our own fault: a move that the lifecycle table does not have
-    ├── SealError            sealed keys cannot be opened or do not belong to their message
     ├── NotYet               nothing is wrong, it is only too early: redeliver later
     ├── CloudError           the cloud said no; `retryable` tells whether the same call may work later
     │   ├── NotFound
     │   ├── AlreadyExists
+    │   ├── Busy
     │   ├── CapacityUnavailable
     │   ├── QuotaExceeded
     │   ├── PermissionDenied
@@ -124,6 +125,13 @@ class AlreadyExists(CloudError):
     """The named thing exists already."""
 
     default_code = "already-exists"
+
+
+class Busy(CloudError):
+    """Another operation runs on the named thing: the same call works once it is done."""
+
+    default_code = "busy"
+    default_retryable = True
 
 
 class CapacityUnavailable(CloudError):

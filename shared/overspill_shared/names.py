@@ -38,6 +38,7 @@ LABEL_DEPLOYMENT: Final = "deployment"
 LABEL_LEAD: Final = "lead"
 LABEL_BURST_ID: Final = "burst-id"
 LABEL_GENERATION: Final = "generation"
+LABEL_REVISION: Final = "revision"
 LABEL_EXPIRES: Final = "expires"
 
 
@@ -126,14 +127,17 @@ def next_generation(now: float, used: Iterable[int]) -> int:
     return candidate
 
 
-def cluster_labels(*, deployment: str, lead: str, burst: str, generation: int, expires_at: float) -> dict[str, str]:
-    """Give the labels that make a cluster ours, and say of which burst it is."""
+def cluster_labels(
+    *, deployment: str, lead: str, burst: str, generation: int, expires_at: float, revision: int = 1
+) -> dict[str, str]:
+    """Give the labels that make a cluster ours, and say of which burst, and which version of its size, it is."""
     return {
         LABEL_OURS: "true",
         LABEL_DEPLOYMENT: label_value(deployment),
         LABEL_LEAD: label_value(lead),
         LABEL_BURST_ID: burst,
         LABEL_GENERATION: str(generation),
+        LABEL_REVISION: str(revision),
         LABEL_EXPIRES: str(int(expires_at)),
     }
 

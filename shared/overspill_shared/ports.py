@@ -5,10 +5,14 @@ No SDK type crosses a port: values are ours, errors are those of `errors`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from overspill_shared.clusters import Cluster, ClusterOperation, ClusterSpec
     from overspill_shared.messages import Message
+    from overspill_shared.pods import Pod
 
 
 class Clock(Protocol):
@@ -39,4 +43,59 @@ class Publisher(Protocol):
 
         Raises as `publish` does.
         """
+        ...
+
+
+class Clusters(Protocol):
+    """The cloud's clusters, one project's; `zone` is one zone, such as us-central1-a.
+
+    Every method may raise PermissionDenied, Unavailable, or another CloudError.
+    """
+
+    def get(self, zone: str, name: str) -> Cluster | None:
+        """Give a cluster, or None if there is none of that name."""
+        ...
+
+    def create(self, zone: str, spec: ClusterSpec) -> None:
+        """Have a cluster made; returns at once, long before it runs.
+
+        Raises AlreadyExists, QuotaExceeded or CapacityUnavailable.
+        """
+        ...
+
+    def delete(self, zone: str, name: str) -> None:
+        """Have a cluster deleted; returns at once, long before it is gone.
+
+        Raises NotFound, or Busy while another operation runs on it.
+        """
+        ...
+
+    def operations(self, zone: str, name: str) -> tuple[ClusterOperation, ...]:
+        """Give the operations on a cluster of that name that the zone remembers, of clusters now gone too."""
+        ...
+
+
+class KubernetesApi(Protocol):
+    """One cluster's Kubernetes API.
+
+    Every method may raise PermissionDenied, Unavailable (it cannot be reached), or another CloudError.
+    """
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Make an object what the manifest says, by server-side apply; repeating it changes nothing.
+
+        Raises NotFound if the cluster does not know its kind, or its namespace does not exist.
+        """
+        ...
+
+    def read(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> dict[str, Any] | None:
+        """Give an object, or None if it, or its kind, does not exist."""
+        ...
+
+    def list_pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
+        """Give the pods that the selector chooses; none if the namespace does not exist."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
         ...

@@ -116,8 +116,8 @@ def unseal(sealed: str, binding: Binding, private_keys: Secret) -> Keys:
             code="seal-mismatch",
         )
     return Keys(
-        curve_cert=Secret(base64.b64decode(content.curve_cert)),
-        munge_key=None if content.munge_key is None else Secret(base64.b64decode(content.munge_key)),
+        curve_cert=_unb64(content.curve_cert),
+        munge_key=None if content.munge_key is None else _unb64(content.munge_key),
     )
 
 
@@ -137,6 +137,14 @@ def parse_public_key(text: str) -> str:
     return lines[0]
 
 
+def check_private_keys(private_keys: Secret) -> None:
+    """Check that a private key file's text holds keys, as `unseal` wants it.
+
+    Raises ConfigError if there is none, or a line is wrong.
+    """
+    _parse_private(private_keys)
+
+
 def _open(sealed: str, private_keys: Secret) -> _Sealed:
     try:
         box = base64.b64decode(sealed, validate=True)
@@ -148,11 +156,7 @@ def _open(sealed: str, private_keys: Secret) -> _Sealed:
         except CryptoError:
             continue
         except ValidationError:
-            raise SealError(
-                "sealed_keys opened, but their content is not ours.",
-                remedy="Install agent and functions of the same release.",
-                code="seal-content",
-            ) from None
+            raise _not_ours() from None
     raise SealError(
         "sealed_keys cannot be opened with this function's private key.",
         remedy="Give the agent this deployment's current public key (setting public_key).",
@@ -160,8 +164,23 @@ def _open(sealed: str, private_keys: Secret) -> _Sealed:
     )
 
 
+def _not_ours() -> SealError:
+    return SealError(
+        "sealed_keys opened, but their content is not ours.",
+        remedy="Install agent and functions of the same release.",
+        code="seal-content",
+    )
+
+
 def _b64(secret: Secret) -> str:
     return base64.b64encode(secret.reveal()).decode()
+
+
+def _unb64(text: str) -> Secret:
+    try:
+        return Secret(base64.b64decode(text, validate=True))
+    except ValueError:
+        raise _not_ours() from None
 
 
 def _lines(text: str, prefix: str) -> list[str]:

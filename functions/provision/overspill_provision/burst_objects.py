@@ -1,0 +1,81 @@
+"""The Kubernetes side of a burst: what is put into its cluster, and what is seen of it there.
+
+All effects go through the KubernetesApi port. Importing this module loads the Flux Operator's models: it is imported
+once a cluster runs, not when the function starts.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from overspill_provision.plan import BurstObjects
+from overspill_shared import minicluster
+from overspill_shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from overspill_shared.messages import BurstRequest
+    from overspill_shared.ports import KubernetesApi
+    from overspill_shared.sealing import Keys
+
+log = logging.getLogger(__name__)
+
+API_VERSION: Final = "flux-framework.org/v1alpha2"
+KIND: Final = "MiniCluster"
+CRD: Final = ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "miniclusters.flux-framework.org")
+
+Manifest = dict[str, Any]
+
+
+def observe_objects(request: BurstRequest, kubernetes: KubernetesApi) -> BurstObjects:
+    """Look at the burst's MiniCluster and pods."""
+    namespace = minicluster.namespace_name(request)
+    found = kubernetes.read(API_VERSION, KIND, request.slot.name, namespace=namespace)
+    if found is None:
+        return BurstObjects(has_minicluster=False)
+    selector = f"{minicluster.POD_SELECTOR_LABEL}={request.slot.name}"
+    return BurstObjects(has_minicluster=True, pods=kubernetes.list_pods(namespace, selector))
+
+
+def deploy(
+    request: BurstRequest,
+    keys: Keys,
+    kubernetes: KubernetesApi,
+    *,
+    operator_manifest: Iterable[Manifest],
+    now: float,
+    pause: Callable[[str], None],
+) -> None:
+    """Install the operator, then create the burst's namespace, Secret and MiniCluster; repeating it changes nothing.
+
+    The MiniCluster comes last: where it is seen, all the rest is there. `pause` waits, and raises once there is no
+    time left. Raises CloudError.
+    """
+    for document in operator_manifest:
+        kubernetes.apply(document)
+    while not _is_established(kubernetes.read(*CRD)):
+        pause("the MiniCluster definition is not established yet")
+    kubernetes.apply(minicluster.build_namespace(request))
+    kubernetes.apply(minicluster.build_secret(request, keys))
+    kubernetes.apply(minicluster.build_minicluster(request, now=now))
+
+
+def _is_established(definition: Mapping[str, Any] | None) -> bool:
+    """Tell whether the API server serves a definition's kind (CustomResourceDefinitionStatus.conditions)."""
+    conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
+    return any(item.get("type") == "Established" and item.get("status") == "True" for item in conditions)
+
+
+def check_operator_manifest(documents: Iterable[Manifest]) -> None:
+    """Check that a manifest defines the kind MiniCluster.
+
+    Raises ConfigError.
+    """
+    if not any((item["apiVersion"], item["kind"], item["metadata"].get("name")) == CRD for item in documents):
+        raise ConfigError(
+            f"operator_manifest does not define {CRD[2]}.",
+            remedy="Give the Flux Operator's manifest (examples/dist/flux-operator.yaml).",
+            code="operator-manifest",
+        )

@@ -1,0 +1,32 @@
+"""The cluster that a request asks for, as a value.
+
+Pure; how GKE wants it written is the adapter's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from overspill_shared import names
+from overspill_shared.clusters import ClusterSpec
+
+if TYPE_CHECKING:
+    from overspill_shared.messages import BurstRequest
+
+
+def build_cluster_spec(request: BurstRequest) -> ClusterSpec:
+    """Give the cluster: as many nodes as wanted, labelled so that it is ours beyond doubt and has an end."""
+    return ClusterSpec(
+        name=names.cluster_name(request.burst_id),
+        labels=names.cluster_labels(
+            deployment=request.deployment,
+            lead=request.lead.id,
+            burst=request.burst_id,
+            generation=request.generation,
+            expires_at=request.hard_end_at,
+            revision=request.revision,
+        ),
+        machine_type=request.template.machine_type,
+        node_count=request.size,
+        is_spot=request.template.spot,
+    )

@@ -1,0 +1,127 @@
+"""The provision function: the one place that knows which adapters stand behind which ports.
+
+Nothing happens at import but the registration of the function: settings are read and clients made with the first
+message, and kept for the life of the process. No rule stands here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+import functions_framework
+
+from overspill_provision.apply import Policy, Ports
+from overspill_provision.apply import provision as apply_request
+from overspill_provision.guardrails import Limits
+from overspill_provision.settings import ProvisionSettings
+from overspill_shared import log
+from overspill_shared.adapters.push_answer import answered
+from overspill_shared.adapters.system_clock import SystemClock
+from overspill_shared.delivery import Inbox
+from overspill_shared.errors import ConfigError
+from overspill_shared.function_settings import load_for_function
+from overspill_shared.messages import BurstRequest
+from overspill_shared.sealing import check_private_keys
+from overspill_shared.secrets import Secret
+
+# ruff: noqa: PLC0415 - SDKs are imported where they are needed, for a quick cold start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cloudevents.http import CloudEvent
+
+    from overspill_shared.clusters import Cluster
+    from overspill_shared.ports import KubernetesApi
+
+
+@functions_framework.cloud_event  # type: ignore[untyped-decorator] # it has no types
+def provision(event: CloudEvent) -> None:
+    """Handle one BurstRequest: return is an ack, 503 is "not yet"."""
+    with answered():
+        _handler()(event.data)
+
+
+@functools.cache
+def _handler() -> Callable[[Any], None]:
+    """Read the settings, make the clients, and give what handles a message's envelope.
+
+    Raises ConfigError.
+    """
+    log.setup()
+    settings = load_for_function(ProvisionSettings, os.environ)
+    log.setup(level=settings.log_level)
+    policy = Policy(
+        limits=Limits(deployment=settings.deployment, max_nodes_per_burst=settings.max_nodes_per_burst),
+        private_keys=_read_private_keys(settings),
+        budget_s=settings.budget_s,
+        poll_s=settings.poll_s,
+    )
+    ports = _ports(settings)
+    inbox = Inbox(deployment=settings.deployment, publisher=_publisher(settings), clock=ports.clock)
+    return functools.partial(
+        inbox.deliver, BurstRequest, handle=functools.partial(apply_request, ports=ports, policy=policy)
+    )
+
+
+def _ports(settings: ProvisionSettings) -> Ports:
+    from overspill_shared.adapters.gcp_clients import cluster_manager_client
+    from overspill_shared.adapters.gke import GkeClusters
+
+    return Ports(
+        clusters=GkeClusters(cluster_manager_client(os.environ), settings.project),
+        connect=_connect,
+        operator_manifest=functools.cache(functools.partial(_load_operator_manifest, settings)),
+        clock=SystemClock(),
+    )
+
+
+def _publisher(settings: ProvisionSettings) -> Any:
+    from overspill_shared.adapters.pubsub_publisher import PubSubPublisher
+
+    return PubSubPublisher(settings.project)
+
+
+def _connect(cluster: Cluster) -> KubernetesApi:
+    from overspill_shared.adapters.gcp_clients import access_token
+    from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
+
+    return KubernetesApiClient(cluster.endpoint, cluster.ca_pem, access_token)
+
+
+def _load_operator_manifest(settings: ProvisionSettings) -> tuple[dict[str, Any], ...]:
+    from overspill_provision.burst_objects import check_operator_manifest
+    from overspill_shared.adapters.operator_manifest import load_operator_manifest
+
+    documents = load_operator_manifest(settings.operator_manifest, settings.operator_manifest_sha256)
+    check_operator_manifest(documents)
+    return documents
+
+
+def _read_private_keys(settings: ProvisionSettings) -> Secret:
+    """Give the private keys' text.
+
+    Raises ConfigError if there is none.
+    """
+    if settings.private_key is not None:
+        keys = Secret(settings.private_key.get_secret_value().encode())
+    elif settings.private_key_file is not None:
+        keys = _read_file(settings.private_key_file)
+    else:
+        keys = Secret(b"")
+    check_private_keys(keys)
+    return keys
+
+
+def _read_file(path: Path) -> Secret:
+    try:
+        return Secret(path.read_bytes())
+    except OSError as exc:
+        raise ConfigError(
+            f"private_key_file {path}: {exc.strerror}.",
+            remedy="Correct the path, or mount the secret there.",
+            code="private-key",
+        ) from None

@@ -1,0 +1,210 @@
+"""KubernetesApi over the official client: server-side apply and plain reads, of any kind of object.
+
+How a cluster is reached stands here, and what the API server's errors mean; what is put into a cluster does not.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import tenacity
+import urllib3
+from kubernetes import client as kubernetes_client
+
+from overspill_shared import errors
+from overspill_shared.pods import Pod, PodPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FIELD_MANAGER: Final = "overspill"
+TOKEN_REUSE_S: Final = 60.0
+"""A token is fetched again after this long: Google's live for longer, but a cached one may have little left."""
+REQUEST_TIMEOUT_S: Final = (5, 30)
+"""For the connection, and for an answer."""
+
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 401, 403, 404, 409, 429, 500
+_NO_ANSWER: Final = 0
+"""The client's own status for a failed TLS handshake."""
+
+
+class KubernetesApiClient:
+    """Implements ports.KubernetesApi for one cluster."""
+
+    def __init__(
+        self, endpoint: str, ca_pem: bytes, access_token: Callable[[], str], *, retry_for_s: float = 10
+    ) -> None:
+        """Prepare a connection to https://`endpoint`; nothing is sent yet.
+
+        `ca_pem` vouches for the server's certificate (empty: the public authorities do). A server that cannot be
+        reached is tried again for `retry_for_s` seconds a call: a new cluster's comes up a little after the cluster.
+        """
+        self._token = _ReusedToken(access_token)
+        # The client takes the authority's certificate as a file only.
+        self._ca_file = tempfile.NamedTemporaryFile(prefix="overspill-", suffix=".crt")  # noqa: SIM115 - lives as long as we do
+        self._ca_file.write(ca_pem)
+        self._ca_file.flush()
+        self._client = kubernetes_client.ApiClient(self._configuration(endpoint, bool(ca_pem)))
+        self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(errors.Unavailable),
+            stop=tenacity.stop_after_delay(retry_for_s),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=2),
+            reraise=True,
+        )
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Server-side apply: fields that somebody else set differently become ours."""
+        metadata = manifest["metadata"]
+        self._retrying(
+            self._request,
+            "PATCH",
+            self._path(manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace")),
+            body=manifest,
+            query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
+            may_quote=manifest["kind"] != "Secret",
+        )
+
+    def read(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> dict[str, Any] | None:
+        """Get an object."""
+        try:
+            found: dict[str, Any] = self._retrying(
+                self._request, "GET", self._path(api_version, kind, name, namespace), may_quote=kind != "Secret"
+            )
+        except errors.NotFound:
+            return None
+        return found
+
+    def list_pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
+        """List pods."""
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
+        listed = self._retrying(self._request, "GET", path, query=[("labelSelector", label_selector)])
+        return tuple(_pod(item) for item in listed["items"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.rest_client.pool_manager.clear()
+        self._client.close()
+        self._ca_file.close()
+
+    def _configuration(self, endpoint: str, has_own_ca: bool) -> Any:
+        configuration = kubernetes_client.Configuration()
+        configuration.host = f"https://{endpoint}"
+        configuration.ssl_ca_cert = self._ca_file.name if has_own_ca else None
+        configuration.retries = False
+        # Asked before each request, but only where the key is there already.
+        configuration.refresh_api_key_hook = self._set_token
+        self._set_token(configuration)
+        return configuration
+
+    def _set_token(self, configuration: Any) -> None:
+        bearer = f"Bearer {self._token.get()}"
+        # Releases of the client differ in which of the two they read.
+        configuration.api_key["authorization"] = bearer
+        configuration.api_key["BearerToken"] = bearer
+
+    def _path(self, api_version: str, kind: str, name: str, namespace: str | None) -> str:
+        plural, is_namespaced = self._resource(api_version, kind)
+        middle = f"namespaces/{quote(namespace or 'default', safe='')}/" if is_namespaced else ""
+        return f"{_group_path(api_version)}/{middle}{plural}/{quote(name, safe='')}"
+
+    def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+        """Give a kind's plural, and whether it lives in namespaces, as the server's discovery has it.
+
+        Raises NotFound if the server does not know the kind (yet).
+        """
+        if (api_version, kind) not in self._resources:
+            listed = self._retrying(self._request, "GET", _group_path(api_version))
+            for item in listed["resources"]:
+                if "/" not in item["name"]:
+                    self._resources[api_version, item["kind"]] = (item["name"], bool(item["namespaced"]))
+        if (api_version, kind) not in self._resources:
+            raise errors.NotFound(f"the cluster does not know the kind {kind} of {api_version}.")
+        return self._resources[api_version, kind]
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: list[tuple[str, str]] | None = None,
+        may_quote: bool = True,
+    ) -> Any:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/apply-patch+yaml"
+        try:
+            return self._client.call_api(
+                path,
+                method,
+                query_params=query or [],
+                header_params=headers,
+                body=body,
+                response_type="object",
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+                _request_timeout=REQUEST_TIMEOUT_S,
+            )
+        except kubernetes_client.ApiException as exc:
+            # Its text holds the whole answer, which may hold what was sent.
+            raise _error(exc, f"{method} {path}", may_quote=may_quote) from None
+        except urllib3.exceptions.HTTPError as exc:
+            raise errors.Unavailable(
+                f"the cluster's API server cannot be reached ({method} {path}): {type(exc).__name__}.",
+                remedy="It is tried again.",
+            ) from exc
+
+
+class _ReusedToken:
+    """A bearer token, fetched again when it is a minute old."""
+
+    def __init__(self, fetch: Callable[[], str]) -> None:
+        self._fetch = fetch
+        self._token = ""
+        self._fetched_at = float("-inf")
+
+    def get(self) -> str:
+        if time.monotonic() - self._fetched_at > TOKEN_REUSE_S:
+            self._token, self._fetched_at = self._fetch(), time.monotonic()
+        return self._token
+
+
+def _group_path(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _pod(item: Mapping[str, Any]) -> Pod:
+    return Pod(
+        name=item["metadata"]["name"],
+        phase=PodPhase((item.get("status") or {}).get("phase", "")),
+        is_leaving="deletionTimestamp" in item["metadata"],
+    )
+
+
+def _error(exc: Any, call: str, *, may_quote: bool) -> errors.CloudError:
+    said = _message(exc) if may_quote else f"HTTP {exc.status}"
+    if exc.status in (_UNAUTHORIZED, _FORBIDDEN):
+        return errors.PermissionDenied(
+            f"the cluster's API server refused {call}: {said}.",
+            remedy="Give the function's account the right in clusters (roles/container.admin holds all).",
+        )
+    if exc.status == _NOT_FOUND:
+        return errors.NotFound(f"the cluster's API server has nothing at {call}: {said}.")
+    if exc.status in (_NO_ANSWER, _CONFLICT, _TOO_MANY_REQUESTS) or exc.status >= _SERVER_ERROR:
+        return errors.Unavailable(f"the cluster's API server could not do {call}: {said}.", remedy="It is tried again.")
+    return errors.CloudError(f"the cluster's API server refused {call}: {said}.", code=f"kubernetes-{exc.status}")
+
+
+def _message(exc: Any) -> str:
+    """Give a Status object's message, or else the HTTP reason."""
+    try:
+        content = json.loads(exc.body or "")
+    except ValueError:
+        content = None
+    text = content.get("message") if isinstance(content, dict) else None
+    return str(text or exc.reason).strip().rstrip(".")[:1000]
