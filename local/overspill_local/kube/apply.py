@@ -1,0 +1,134 @@
+"""Server-side apply: an object, a configuration and who owns what in; the merged object or a conflict out.
+
+Pure. Kubernetes documentation, "Server-Side Apply"; the merge itself follows structured-merge-diff.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from overspill_local.kube.fieldsets import Path, field_paths, is_item, value_at, with_ancestors, without
+from overspill_local.kube.ownership import (
+    Manager,
+    Ownership,
+    Stamp,
+    claim_fields,
+    disown,
+    owned_part,
+    read_ownership,
+    write_ownership,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from overspill_local.kube.listtypes import ListTypes
+
+_IDENTITY = frozenset({"name", "namespace", "resourceVersion", "uid"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldConflict:
+    """A field that the configuration wants to change, but that another manager owns."""
+
+    manager: Manager
+    path: Path
+
+    @property
+    def field(self) -> str:
+        """Return the field's path as Kubernetes prints it: `.spec.size`."""
+        return "".join(f".{part[2:]}" if part.startswith("f:") else f"[{part[2:]}]" for part in self.path)
+
+
+class ApplyConflictError(Exception):
+    """Others own fields that the configuration would change; `force` takes them over."""
+
+    def __init__(self, conflicts: list[FieldConflict]) -> None:
+        self.conflicts = conflicts
+        plural = "s" if len(conflicts) > 1 else ""
+        listed = "; ".join(f'conflict with "{each.manager.name}": {each.field}' for each in conflicts)
+        super().__init__(f"Apply failed with {len(conflicts)} conflict{plural}: {listed}")
+
+
+def apply_configuration(
+    current: Mapping[str, Any] | None,
+    configuration: Mapping[str, Any],
+    manager: Manager,
+    stamp: Stamp,
+    lists: ListTypes,
+    *,
+    force: bool,
+) -> dict[str, Any]:
+    """Return the object with the configuration applied and `metadata.managedFields` brought up to date.
+
+    Fields that this manager applied before and now leaves out go, unless somebody else owns them too.
+    Raises ApplyConflictError where others own what would change, unless `force`.
+    """
+    live = current or {}
+    wanted = owned_part(configuration, manager.subresource)
+    mine = field_paths(wanted, lists)
+    ownership = read_ownership(live)
+    conflicts = _conflicts(live, wanted, mine, ownership, manager)
+    if conflicts and not force:
+        raise ApplyConflictError(conflicts)
+    disown(ownership, frozenset(each.path for each in conflicts), keep=manager)
+    dropped = _dropped(ownership, manager, mine)
+    claim_fields(ownership, manager, mine, stamp)
+    merged: dict[str, Any] = _overlay(without(live, dropped), {**_identity(configuration), **wanted}, lists)
+    merged["metadata"] = _identity(configuration)["metadata"] | merged["metadata"]
+    merged["metadata"]["managedFields"] = write_ownership(ownership)
+    return merged
+
+
+def _identity(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = {key: value for key, value in configuration["metadata"].items() if key in _IDENTITY}
+    return {"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], "metadata": metadata}
+
+
+def _conflicts(
+    live: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    mine: frozenset[Path],
+    ownership: Ownership,
+    manager: Manager,
+) -> list[FieldConflict]:
+    return [
+        FieldConflict(other, path)
+        for other, claim in ownership.items()
+        if other != manager
+        for path in sorted(claim.paths & mine)
+        if not is_item(path) and value_at(live, path) != value_at(wanted, path)
+    ]
+
+
+def _dropped(ownership: Ownership, manager: Manager, mine: frozenset[Path]) -> frozenset[Path]:
+    """Return what this manager applied before, leaves out now, and nobody else owns.
+
+    What a field stands in goes with it, unless it holds something that is still owned: values that the server
+    filled in beside it are nobody's.
+    """
+    if manager not in ownership:
+        return frozenset()
+    others = (claim.paths for other, claim in ownership.items() if other != manager)
+    kept = with_ancestors(mine.union(*others))
+    return with_ancestors(ownership[manager].paths) - kept
+
+
+def _overlay(base: Any, configuration: Any, lists: ListTypes, name: str = "") -> Any:
+    """Return `base` with the configuration laid over it; keyed lists and sets merge by item."""
+    if isinstance(configuration, dict):
+        result = dict(base) if isinstance(base, dict) else {}
+        for member, value in configuration.items():
+            result[member] = _overlay(result.get(member), value, lists, member)
+        return result
+    if isinstance(configuration, list) and isinstance(base, list):
+        if name in lists.sets:
+            return base + [item for item in configuration if item not in base]
+        if configuration and (key := lists.key_for(name, base, configuration)):
+            items = {item[key]: item for item in base}
+            for item in configuration:
+                items[item[key]] = _overlay(items.get(item[key]), item, lists)
+            return list(items.values())
+    return copy.deepcopy(configuration)
