@@ -7,10 +7,10 @@ entry put in front tells the burst's brokers where to dial, whatever the lead's 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import tomli_w
 
@@ -23,6 +23,10 @@ CURVE_CERT_PATH: Final = "/mnt/flux/config/curve/curve.cert"
 DEFAULT_TCP_USER_TIMEOUT: Final = "2m"
 """flux-config-tbon(5) has 20 s; a link over a wide area network needs to survive a short break."""
 
+MAX_PORT: Final = 65535
+
+_TCP_URI: Final = re.compile(r"tcp://(\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
+
 
 def parse(text: str) -> dict[str, Any]:
     """Read a broker.toml.
@@ -31,7 +35,7 @@ def parse(text: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:
         raise ConfigError(
             f"broker.toml is not TOML: {exc}.", remedy="Correct the lead's configuration.", code="broker-toml"
         ) from None
@@ -63,27 +67,27 @@ def lead_address(config: Mapping[str, Any]) -> tuple[str, int] | None:
     """
     entries = _host_entries(config)
     first = entries[0] if entries and isinstance(entries[0], Mapping) else {}
-    uri = first.get("connect") or _table(config, "bootstrap").get("default_connect")
+    key, uri = "bootstrap.hosts[0].connect", first.get("connect")
+    if not uri:
+        key, uri = "bootstrap.default_connect", _table(config, "bootstrap").get("default_connect")
     if not isinstance(uri, str) or "%h" in uri or "%p" in uri:
         return None
-    return parse_tcp_uri(uri, "bootstrap.hosts[0].connect")
+    return parse_tcp_uri(uri, key)
 
 
 def parse_tcp_uri(uri: str, key: str) -> tuple[str, int]:
-    """Give (host, port) of tcp://HOST:PORT.
+    """Give (host, port) of tcp://HOST:PORT, the host as it is spelt there, an IPv6 address without its brackets.
 
+    Nothing else is taken, such as a user or a path: what was checked must be all that a broker can read in it.
     Raises ConfigError naming `key` otherwise.
     """
-    try:
-        parts = urlsplit(uri)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not uri.startswith("tcp://") or not host or not port:
+    match = _TCP_URI.fullmatch(uri)
+    port = int(match["port"]) if match else 0
+    if match is None or not 1 <= port <= MAX_PORT:
         raise ConfigError(
             f"{key} must be tcp://HOST:PORT, not {uri[:80]!r}.", remedy="Correct it.", code="lead-address"
         )
-    return host, port
+    return match["ipv6"] or match["host"], port
 
 
 def build_burst_config(
@@ -100,6 +104,7 @@ def build_burst_config(
     goes (a follower that has R verifies itself against its own copy, or fails), the certificate lies where the Flux
     Operator keeps it, and `tbon.tcp_user_timeout` is set where the lead has none.
 
+    The text depends on the content alone, not on the order of keys, for the burst's id is a hash of it.
     Raises ConfigError if `bootstrap.hosts` is missing or wrong.
     """
     hosts = bootstrap_hosts(lead_config)
@@ -114,7 +119,7 @@ def build_burst_config(
     config["tbon"] = {"tcp_user_timeout": tcp_user_timeout, **_table(lead_config, "tbon")}
     if resource := {key: value for key, value in _table(lead_config, "resource").items() if key != "path"}:
         config["resource"] = resource
-    return tomli_w.dumps({key: config[key] for key in sorted(config)})
+    return tomli_w.dumps(_in_key_order(config))
 
 
 def check_burst_config(text: str, *, lead_name: str, host: str, port: int, slot_hosts: str) -> None:
@@ -163,6 +168,13 @@ def _hosts_error(text: str) -> ConfigError:
 def _table(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     table = config.get(name, {})
     return table if isinstance(table, Mapping) else {}
+
+
+def _in_key_order(value: Any) -> Any:
+    """Give the same value with the keys of every table sorted; arrays keep their order."""
+    if isinstance(value, Mapping):
+        return {key: _in_key_order(value[key]) for key in sorted(value)}
+    return [_in_key_order(item) for item in value] if isinstance(value, list) else value
 
 
 def _bracketed(host: str) -> str:

@@ -15,8 +15,8 @@ MAX_HOSTS = 100_000
 """Most hosts in one list: a guard against `h[0-999999999]` in a message."""
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
-_NUMBERED = re.compile(r"^(?P<prefix>.*?)(?P<digits>\d+)$")
-_RANGE = re.compile(r"(?P<low>\d{1,9})(-(?P<high>\d{1,9}))?", re.ASCII)
+_NUMBERED = re.compile(r"(?P<prefix>.*?)(?P<digits>[0-9]+)")
+_RANGE = re.compile(r"(?P<low>[0-9]{1,253})(-(?P<high>[0-9]{1,253}))?")
 
 
 def expand(text: str) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def compress(hosts: Iterable[str]) -> str:
     """
     groups: list[tuple[str, list[tuple[str, str]]]] = []
     for host in hosts:
-        match = _NUMBERED.match(host)
+        match = _NUMBERED.fullmatch(host)
         if match is None:
             groups.append((host, []))
             continue
@@ -66,7 +66,7 @@ def host_prefix(host: str) -> str:
     >>> host_prefix("burst-0-3"), host_prefix("lead-0"), host_prefix("login")
     ('burst-0', 'lead', 'login')
     """
-    match = _NUMBERED.match(host)
+    match = _NUMBERED.fullmatch(host)
     return match["prefix"].rstrip("-") if match and match["prefix"].rstrip("-") else host
 
 

@@ -17,6 +17,15 @@ from typing import IO, TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PACKAGES: Final = (
+    "overspill_shared",
+    "overspill_agent",
+    "overspill_provision",
+    "overspill_teardown",
+    "overspill_local",
+)
+"""Whose logs `setup` shows at the wanted level."""
+
 _burst_id: ContextVar[str | None] = ContextVar("overspill_burst_id", default=None)
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -54,7 +63,15 @@ class JsonFormatter(logging.Formatter):
             del line["burst_id"]
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _one_line(line)
+
+
+def _one_line(line: dict[str, Any]) -> str:
+    try:
+        return json.dumps(line, default=str, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        # NaN, a cycle, or a key that is no text somewhere inside: better all as text than a line lost.
+        return json.dumps({key: str(value) for key, value in line.items()}, ensure_ascii=False)
 
 
 def setup(*, level: str = "INFO", stream: IO[str] | None = None, json_lines: bool = True) -> None:
@@ -64,14 +81,12 @@ def setup(*, level: str = "INFO", stream: IO[str] | None = None, json_lines: boo
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for package in (
-        "overspill_shared",
-        "overspill_agent",
-        "overspill_provision",
-        "overspill_teardown",
-        "overspill_local",
-    ):
+    for package in PACKAGES:
         logging.getLogger(package).setLevel(level.upper())
+    # google.api_core cuts its loggers off from the root, at whatever moment it is first used, unless they have a level.
+    google = logging.getLogger("google")
+    google.setLevel(logging.WARNING)
+    google.propagate = True
 
 
 class _PlainFormatter(logging.Formatter):

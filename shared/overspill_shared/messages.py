@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,15 +22,16 @@ SCHEMA_VERSION: Final = "1.0"
 MAX_MESSAGE_BYTES: Final = 10_000_000
 """Pub/Sub refuses more (quotas: publish request size 10 MB)."""
 
+# Patterns spell [0-9]: \d would take any digit of Unicode.
 Name = Annotated[str, Field(pattern=names.NAME_PATTERN)]
 BurstId = Annotated[str, Field(pattern=names.BURST_ID_PATTERN)]
 Epoch = Annotated[float, Field(gt=0, lt=1e11, description="epoch seconds")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?$")]
-Zone = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+\d+-[a-z]$", description="one zone, such as us-central1-a")]
+Zone = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+[0-9]+-[a-z]$", description="one zone, such as us-central1-a")]
 ImageRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$")]
 FilePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]{0,254}$")]
-FluxVersion = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+([.+-][A-Za-z0-9.+-]{0,40})?$")]
+FluxVersion = Annotated[str, Field(pattern=r"^[0-9]{1,5}\.[0-9]{1,5}\.[0-9]{1,5}([.+-][A-Za-z0-9.+-]{0,40})?$")]
 
 
 class _Frozen(BaseModel):
@@ -86,7 +87,7 @@ class Runtime(_Frozen):
     gid: int = Field(ge=0, le=2**31 - 1)
     app_image: ImageRef
     view_image: ImageRef = Field(description="image that brings Flux to the application's container")
-    topology: str | None = Field(default=None, pattern=r"^(kary:\d{1,5}|custom|mincrit)$")
+    topology: str | None = Field(default=None, pattern=r"^(kary:[0-9]{1,5}|custom|mincrit)$")
 
 
 class EventKind(StrEnum):
@@ -138,7 +139,7 @@ class Message(_Frozen):
     """What every message has: a version, and attributes derived from its content."""
 
     topic: ClassVar[str]
-    schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^\d+\.\d+$")
+    schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^[0-9]{1,5}\.[0-9]{1,5}$")
 
     def attributes(self) -> dict[str, str]:
         """Give the Pub/Sub attributes; filters use them, receivers check the body again. Never a secret."""
@@ -314,8 +315,8 @@ def decode(model: type[M], body: bytes) -> M:
     Raises MalformedMessage naming every field that is wrong, or the version that is not ours.
     """
     try:
-        content = json.loads(body)
-    except ValueError as exc:
+        content = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as exc:
         raise MalformedMessage(
             f"{model.__name__} is not JSON: {exc}.",
             remedy="Publish the JSON of docs/messages.",
@@ -336,6 +337,10 @@ def decode(model: type[M], body: bytes) -> M:
             remedy="Compare with docs/messages, and the versions of agent and functions.",
             code="wrong-fields",
         ) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _check_version(model: type[Message], content: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ is read at import.
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -17,6 +17,8 @@ from overspill_shared.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from pydantic.fields import FieldInfo
 
 ENV_PREFIX = "OVERSPILL_"
 
@@ -33,24 +35,17 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    _environ: ClassVar[Mapping[str, str]] = {}
-    _file_values: ClassVar[Mapping[str, Any]] = {}
-
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes all by name
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes them by name
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags win over the environment, the environment over the file."""
-        return (
-            init_settings,
-            _MappingSource(settings_cls, cls._environ),
-            _FileSource(settings_cls, cls._file_values),
-        )
+        """Take what `load` gathered, and nothing else."""
+        return (init_settings,)
 
 
 S = TypeVar("S", bound=Settings)
@@ -67,15 +62,10 @@ def load(
 
     Raises ConfigError that names every wrong or unknown key.
     """
-    values = _read_toml(file) if file else {}
-    given = {key: value for key, value in (flags or {}).items() if value is not None}
-    bound = type(
-        model.__name__,
-        (model,),
-        {"_environ": environ, "_file_values": values, "__module__": model.__module__},
-    )
+    in_file = _read_toml(file) if file else {}
+    in_flags = {key: value for key, value in (flags or {}).items() if value is not None}
     try:
-        return cast("S", bound(**given))
+        return model(**_merged(in_file, _MappingSource(model, environ)(), in_flags))
     except ValidationError as exc:
         raise ConfigError(
             "settings: "
@@ -93,30 +83,33 @@ class _MappingSource(EnvSettingsSource):
         self._given = {key.lower(): value for key, value in environ.items() if value != ""}
         super().__init__(settings_cls)
 
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read JSON; leave other text as it is, so that validation names the key beside all other wrong ones."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return self._given
 
 
-class _FileSource(PydanticBaseSettingsSource):
-    """The values of a TOML file."""
-
-    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
-        super().__init__(settings_cls)
-        self._values = dict(values)
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - their signature
-        return self._values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return self._values
+def _merged(*sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all keys of all sources, nested ones too; a later source wins."""
+    values: dict[str, Any] = {}
+    for source in sources:
+        for key, value in source.items():
+            nested = isinstance(value, dict) and isinstance(values.get(key), dict)
+            values[key] = _merged(values[key], value) if nested else value
+    return values
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"settings file {file}: {exc.strerror}.", remedy="Check --config.", code="settings") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:
         raise ConfigError(f"settings file {file} is not TOML: {exc}.", remedy="Correct it.", code="settings") from None
 
 

@@ -1,0 +1,13 @@
+import doctest
+
+import pytest
+
+from overspill_shared import hostlist, idset, names
+
+
+@pytest.mark.parametrize("module", [hostlist, idset, names], ids=lambda module: module.__name__)
+def test_examples_in_docstrings_hold(module):
+    result = doctest.testmod(module)
+
+    assert result.attempted > 0
+    assert result.failed == 0

@@ -1,0 +1,65 @@
+import pytest
+
+from overspill_shared import messages as m
+
+IDENTITY_CHANGES = [
+    {"deployment": "test"},
+    {"lead": {"id": "other"}},
+    {"slot": {"name": "burst-1"}},
+    {"slot": {"size": 3}},
+    {"slot": {"hosts": "burst-1-[0-3]"}},
+    {"broker_toml": "[bootstrap]\n"},
+    {"template": {"name": "c3"}},
+    {"template": {"machine_type": "c3-standard-8"}},
+    {"template": {"cores": 8}},
+    {"template": {"gpus": 1}},
+    {"template": {"memory_mib": 1}},
+    {"template": {"price_usd_per_h": None}},
+    {"template": {"spot": True}},
+    {"template": {"zones": ["us-central1-a"]}},
+    {"template": {"app_image": "example.org/app:2"}},
+    {"zone": "us-central1-b"},
+    {"runtime": {"flux_version": "0.89.0"}},
+    {"runtime": {"prefix": "/opt/flux"}},
+    {"runtime": {"uid": 1001}},
+    {"runtime": {"gid": 1001}},
+    {"runtime": {"app_image": "example.org/app:2"}},
+    {"runtime": {"view_image": "example.org/flux-view:0.89.0"}},
+    {"runtime": {"topology": "kary:0"}},
+    {"generation": 7},
+]
+
+
+@pytest.mark.parametrize("change", IDENTITY_CHANGES, ids=str)
+def test_burst_id_depends_on_every_part_of_the_identity(burst_request, change):
+    assert burst_request(**change).burst_id != burst_request().burst_id
+
+
+def test_identity_changes_above_forget_no_field(burst_request):
+    tables = {"slot": m.Slot, "template": m.Template, "runtime": m.Runtime}
+    tried = {(key, *(value if key in tables else ())) for change in IDENTITY_CHANGES for key, value in change.items()}
+
+    assert set(burst_request().identity()) == {path[0] for path in tried}
+    for table, model in tables.items():
+        assert {path[1] for path in tried if path[0] == table} == set(model.model_fields)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 2},
+        {"revision": 2},
+        {"jobs": []},
+        {"expires_at": 1.0},
+        {"hard_end_at": 1.0},
+        {"requested_at": 1.0},
+        {"deadline_at": 1.0},
+        {"lead": {"size": 99}},
+        {"hostlist": "lead-0"},
+        {"sealed_keys": ""},
+        {"schema_version": "1.1"},
+    ],
+    ids=str,
+)
+def test_burst_id_depends_on_neither_size_nor_jobs_nor_times(burst_request, change):
+    assert burst_request(**change).burst_id == burst_request().burst_id
