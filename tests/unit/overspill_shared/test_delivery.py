@@ -1,0 +1,109 @@
+import base64
+import json
+import logging
+
+import pytest
+
+from overspill_shared.delivery import Inbox
+from overspill_shared.errors import NotYet, RequestRefused, Unavailable
+from overspill_shared.log import current_burst
+from overspill_shared.messages import BurstRequest, TeardownRequest, encode
+
+BURST = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def inbox(publisher, clock):
+    return Inbox(deployment="prod", publisher=publisher, clock=clock)
+
+
+def push(body: bytes, **attributes):
+    return {"message": {"data": base64.b64encode(body).decode(), "attributes": attributes, "messageId": "7"}}
+
+
+def never(message, reporter):
+    raise AssertionError("must not be handled")
+
+
+def test_deliver_readable_message_is_handled_with_its_burst_on_each_line(inbox, burst_request):
+    request = burst_request()
+    seen = []
+
+    inbox.deliver(BurstRequest, push(encode(request)[0]), lambda message, _: seen.append((message, current_burst())))
+
+    assert seen == [(request, request.burst_id)]
+    assert current_burst() is None
+
+
+def test_deliver_refused_message_is_rejected_and_acked(inbox, publisher, teardown_request):
+    def refuse(message, reporter):
+        raise RequestRefused("size is 1000, the limit is 64.", code="max-nodes-per-burst")
+
+    inbox.deliver(TeardownRequest, push(encode(teardown_request())[0]), refuse)
+
+    (event,) = publisher.events
+    assert event.kind.value == "rejected"
+    assert (event.error.code, event.error.error_class) == ("max-nodes-per-burst", "config")
+    assert publisher.dead_letters == []
+
+
+def test_deliver_not_yet_comes_again(inbox, publisher, burst_request):
+    def too_early(message, reporter):
+        raise NotYet("the cluster is on its way")
+
+    with pytest.raises(NotYet):
+        inbox.deliver(BurstRequest, push(encode(burst_request())[0]), too_early)
+
+    assert publisher.events == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "not-json"),
+        (b"[]", "not-an-object"),
+        (b'{"schema_version": "2.0"}', "unknown-schema-version"),
+        (b'{"schema_version": "1.0"}', "wrong-fields"),
+    ],
+)
+def test_deliver_unreadable_message_is_rejected_and_dead_lettered_once(inbox, publisher, caplog, body, code):
+    attributes = {"lead": "lead", "burst_id": BURST, "deployment": "other"}
+
+    with caplog.at_level(logging.ERROR, "overspill_shared"):
+        inbox.deliver(BurstRequest, push(body, **attributes), never)
+
+    (event,) = publisher.events
+    assert (event.kind.value, event.burst_id, event.lead, event.deployment) == ("rejected", BURST, "lead", "other")
+    assert event.error.code == code
+    ((topic, forwarded, kept, reason),) = publisher.dead_letters
+    assert (topic, forwarded, kept) == ("overspill-requests", body, attributes)
+    assert event.error.text in reason
+    assert [record.message for record in caplog.records] == ["message.malformed"]
+
+
+def test_deliver_unreadable_message_of_nobody_is_dead_lettered_only(inbox, publisher):
+    inbox.deliver(TeardownRequest, push(b"?"), never)
+
+    assert publisher.events == []
+    assert [topic for topic, *_ in publisher.dead_letters] == ["overspill-teardowns"]
+
+
+def test_deliver_no_push_message_is_dead_lettered_as_it_came(inbox, publisher):
+    inbox.deliver(BurstRequest, {"something": "else"}, never)
+
+    ((_, body, attributes, reason),) = publisher.dead_letters
+    assert json.loads(body) == {"something": "else"}
+    assert attributes == {}
+    assert "Pub/Sub" in reason
+
+
+def test_deliver_unreadable_message_whose_event_fails_is_still_forwarded_once(inbox, publisher, faults):
+    content = push(b"?", lead="lead", burst_id=BURST)
+    faults.order("publish", Unavailable("no answer."))
+
+    with pytest.raises(NotYet):
+        inbox.deliver(BurstRequest, content, never)
+    assert publisher.dead_letters == []
+    inbox.deliver(BurstRequest, content, never)
+
+    assert (len(publisher.events), len(publisher.dead_letters)) == (1, 1)
