@@ -49,6 +49,11 @@ class MetadataServer:
         """Shows no token."""
         return f"MetadataServer(project={self._project!r}, address={self._address!r})"
 
+    @property
+    def token(self) -> str:
+        """The access token of this run, for the embedded cloud's own clients."""
+        return self._token
+
     def is_valid(self, token: str) -> bool:
         """Whether this server gave out the access token; those of other runs are worthless."""
         return hmac.compare_digest(token.encode(), self._token.encode())

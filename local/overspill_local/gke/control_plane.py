@@ -113,6 +113,10 @@ class ControlPlane:
             raise ApiError(grpc.StatusCode.NOT_FOUND, f"Not found: {key.path}.")
         return cluster
 
+    def names(self) -> tuple[str, ...]:
+        """Give the names of all clusters, in whatever state and location."""
+        return tuple(cluster.name for cluster in self._clusters.values())
+
     def list(self, parent: Location) -> tuple[list[ClusterMessage], list[str]]:
         """Give the clusters in a location, or in all of them, and the zones that did not answer."""
         missing = {zone for zone in self.faults.missing_zones if parent.holds(Location(parent.project, zone))}

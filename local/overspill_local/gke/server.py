@@ -61,6 +61,10 @@ class GkeServer:
         """Where to order operations that fail and zones that do not answer."""
         return self._control_plane.faults
 
+    def cluster_names(self) -> tuple[str, ...]:
+        """Give the names of the clusters that exist, in whatever state."""
+        return self._control_plane.names()
+
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen, on a free port where port is 0; returns the port.
 

@@ -1,0 +1,263 @@
+"""The embedded cloud, whole: Pub/Sub, GKE, a Kubernetes API a cluster, metadata, and the two functions as processes.
+
+The composition root of `overspill-local`: servers and processes are made and joined here, started in order and stopped
+in the opposite one. What happens is told to the timeline; nothing is printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from overspill_local import function_processes, readiness, topics
+from overspill_local.broker_commands import FluxKind, broker_command
+from overspill_local.gke import GkeServer
+from overspill_local.kube_backend import KubeBackend
+from overspill_local.manifests import flux_operator_path
+from overspill_local.message_tap import MessageTap
+from overspill_local.metadata import MetadataServer
+from overspill_local.pubsub import PubSubServer
+from overspill_local.reaper import marked_processes
+from overspill_local.supervisor import Restart, Supervisor, new_marker
+from overspill_local.timeline import Timeline
+from overspill_shared import names
+from overspill_shared.sealing import generate_keypair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from overspill_local.process import Process
+
+HOST: Final = "127.0.0.1"
+PROJECT: Final = "overspill-local"
+
+_NOT_HANDED_ON: Final = frozenset(
+    {"PUBSUB_EMULATOR_HOST", "GKE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT", "FLUX_URI", "PYTHONPATH", "PYTHONHOME"}
+)
+"""Variables of the caller's own environment that would lead a process of ours elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudOptions:
+    """What an embedded cloud is like."""
+
+    flux: FluxKind
+    pubsub: str = "embedded"
+    """`embedded`, or HOST:PORT of a running emulator such as Google's."""
+    create_s: float = 2.0
+    """What making a cluster takes beyond the real work."""
+    delete_s: float = 0.5
+    poll_s: float = 0.1
+    """How often the functions look at what they wait for; minutes are too long to watch."""
+    broker_retry_s: float = 1.0
+    deployment: str = "default"
+    redelivery: topics.Redelivery = field(default_factory=topics.Redelivery)
+    function_environ: dict[str, str] = field(default_factory=dict)
+    """Further settings of both functions."""
+
+
+class EmbeddedCloud:
+    """A running embedded cloud; `async with` it."""
+
+    def __init__(self, options: CloudOptions, timeline: Timeline | None = None) -> None:
+        self.options = options
+        self.timeline = timeline or Timeline()
+        self.supervisor: Supervisor
+        self.folder: Path
+        self._marker = new_marker()
+        self._stack = AsyncExitStack()
+        self._public_key, self._private_key = generate_keypair()
+        self._metadata = MetadataServer(PROJECT)
+        self._endpoints: dict[str, str] = {}
+        self._backend: KubeBackend
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Stop everything; stopping twice is no fault."""
+        await self._stack.aclose()
+
+    @property
+    def is_official_pubsub(self) -> bool:
+        """Whether messages go through somebody else's emulator."""
+        return self.options.pubsub != "embedded"
+
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        """Where each server listens."""
+        return dict(self._endpoints)
+
+    def environ(self) -> dict[str, str]:
+        """Give every variable that clients of this cloud need, and no other."""
+        return {
+            **self._metadata.environ(),
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "PUBSUB_EMULATOR_HOST": self._endpoints["pubsub"],
+            "GKE_EMULATOR_HOST": self._endpoints["gke"],
+            "OVERSPILL_DEPLOYMENT": self.options.deployment,
+            "OVERSPILL_PUBLIC_KEY": self._public_key,
+        }
+
+    def process_environ(self) -> dict[str, str]:
+        """Give the environment of a process that is this cloud's client: the caller's, with our variables."""
+        return {**_own_environ(), **self.environ()}
+
+    def clusters_left(self) -> tuple[str, ...]:
+        """Give the clusters that exist, in whatever state."""
+        return tuple(sorted({*self._backend.running, *self._gke.cluster_names()}))
+
+    def processes_left(self) -> int:
+        """Count the live processes of this run: after `stop`, the proof that nothing is left."""
+        return len(marked_processes(self._marker))
+
+    async def start_agent(self, environ: Mapping[str, str]) -> Process:
+        """Start `overspill agent` with this environment; what it logs goes to the timeline."""
+        argv = [sys.executable, "-m", "overspill_agent", "agent", "--log-format", "json"]
+        return await self.supervisor.start(
+            "agent", argv, env=environ, on_line=lambda line: self._note_log("agent", line)
+        )
+
+    async def _start(self) -> None:
+        self.folder = Path(
+            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ovs-", ignore_cleanup_errors=True))
+        )
+        self.supervisor = Supervisor(self._marker, self.folder / "log")
+        await self._start_metadata()
+        await self._start_gke()
+        await self._start_pubsub()
+        # After the servers, so that it stops before them: brokers leave while their cluster still is there.
+        await self._stack.enter_async_context(self.supervisor)
+        await self._start_functions()
+
+    async def _start_metadata(self) -> None:
+        port = await self._metadata.start(HOST)
+        self._stack.push_async_callback(self._metadata.stop)
+        self._endpoints["metadata"] = f"{HOST}:{port}"
+
+    async def _start_gke(self) -> None:
+        self._backend = KubeBackend(
+            supervisor=self.supervisor,
+            metadata=self._metadata,
+            broker=broker_command(self.options.flux),
+            pod_environ=_own_environ(),
+            folder=self.folder / "pods",
+            broker_retry_s=self.options.broker_retry_s,
+            on_pod=lambda cluster, pod, phase: self._note(f"pod.{phase.lower()}", cluster=cluster, pod=pod),
+        )
+        self._gke = GkeServer(
+            self._backend,
+            create_s=self.options.create_s,
+            delete_s=self.options.delete_s,
+            on_event=lambda kind, cluster, detail: self._note(
+                kind.value.replace("cluster-", "cluster."), cluster=cluster, detail=detail
+            ),
+        )
+        port = await self._gke.start(HOST)
+        self._stack.push_async_callback(self._gke.stop)
+        self._endpoints["gke"] = f"{HOST}:{port}"
+
+    async def _start_pubsub(self) -> None:
+        if self.is_official_pubsub:
+            self._endpoints["pubsub"] = self.options.pubsub
+            return
+        server = PubSubServer()
+        self._endpoints["pubsub"] = f"{HOST}:{await server.start(HOST)}"
+        self._stack.push_async_callback(server.stop)
+        server.on_publish(lambda topic, message: self._note_message(topic.rpartition("/")[2], dict(message.attributes)))
+
+    async def _start_functions(self) -> None:
+        key_file = self.folder / "private.key"
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(self._private_key.reveal())
+        environ = {
+            **self.process_environ(),
+            "OVERSPILL_PROJECT": PROJECT,
+            "OVERSPILL_POLL_S": str(self.options.poll_s),
+            "OVERSPILL_OPERATOR_MANIFEST": str(flux_operator_path()),
+            "OVERSPILL_PRIVATE_KEY_FILE": str(key_file),
+            **self.options.function_environ,
+        }
+        functions = (function_processes.provision(free_port()), function_processes.teardown(free_port()))
+        await asyncio.gather(
+            self._create_topics(functions), *(self._start_function(function, environ) for function in functions)
+        )
+
+    async def _create_topics(self, functions: tuple[function_processes.FunctionProcess, ...]) -> None:
+        provision, teardown = functions
+        urls = {names.TOPIC_REQUESTS: provision.url, names.TOPIC_TEARDOWNS: teardown.url}
+        await asyncio.to_thread(topics.create_topics, PROJECT, urls, self.options.redelivery, self._endpoints["pubsub"])
+        if self.is_official_pubsub:
+            tap = MessageTap(PROJECT, self._endpoints["pubsub"], asyncio.get_running_loop(), self._note_message)
+            await asyncio.to_thread(tap.start)
+            self._stack.push_async_callback(asyncio.to_thread, tap.stop)
+
+    async def _start_function(self, function: function_processes.FunctionProcess, environ: Mapping[str, str]) -> None:
+        await self.supervisor.start(
+            f"function-{function.name}",
+            function.argv(),
+            env=function.environ(environ),
+            on_line=lambda line: self._note_log(f"function-{function.name}", line),
+            ready=readiness.http_answers(HOST, function.port),
+            restart=Restart(),
+        )
+        self._endpoints[function.name] = function.url
+        self._note("function.started", function=function.name)
+
+    def _note_log(self, source: str, line: str) -> None:
+        """Tell the timeline what one of our processes logs; other output stays in its log file."""
+        fields = parse_log_line(line)
+        if fields is not None:
+            self._note("log", source=source, **{key: value for key, value in fields.items() if key != "source"})
+
+    def _note_message(self, topic: str, attributes: Mapping[str, str]) -> None:
+        self._note("message.published", topic=topic, **attributes)
+
+    def _note(self, name: str, **facts: Any) -> None:
+        self.timeline.add(name, **facts)
+
+
+def parse_log_line(line: str) -> dict[str, Any] | None:
+    """Give the fields of a line that overspill_shared.log wrote; None for any other line."""
+    if not line.startswith("{"):
+        return None
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) and "message" in fields else None
+
+
+def free_port() -> int:
+    """Give a TCP port of the loopback address that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _own_environ() -> dict[str, str]:
+    """Give our own environment without what would lead a process of this cloud elsewhere."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if key not in _NOT_HANDED_ON and not key.startswith(("OVERSPILL_", "GCE_METADATA"))
+    }

@@ -1,0 +1,81 @@
+"""Joins options, lead, scenario and screen into one run of `overspill-local demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from overspill_local.demo.real_lead import RealLead
+from overspill_local.demo.outcome import Outcome
+from overspill_local.demo.scenario import SLOT, DemoOptions, Scenario
+from overspill_local.flux_brokers import LeadLayout, Scheduler
+from overspill_local.frobnicator_path import frobnicator_path
+from overspill_local.timeline import Timeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overspill_local.demo.lead import DemoLead
+    from overspill_local.demo.screen import Screen
+
+
+def run_demo(options: DemoOptions, screen: Screen) -> int:
+    """Play a demo; gives the exit code: 0 if all went as it should, 1 otherwise."""
+    outcome = Outcome(
+        flux=options.flux,
+        pubsub="embedded" if options.pubsub == "embedded" else "official",
+        scheduler=options.scheduler,
+    )
+    timeline = Timeline()
+    timeline.listen(screen.show)
+    screen.begin(outcome)
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_play(options, timeline, outcome))
+    if outcome.leftovers.any and not options.keep:
+        outcome.fail(
+            "leftovers", f"Something is left: {outcome.leftovers}.", "Report this as a bug, with the timeline."
+        )
+    screen.end(outcome, timeline.now())
+    return 0 if outcome.ok else 1
+
+
+async def _play(options: DemoOptions, timeline: Timeline, outcome: Outcome) -> None:
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    if task is not None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+    await Scenario(options, lambda folder, port: _lead(options, folder, port), timeline, outcome).play()
+
+
+def _lead(options: DemoOptions, folder: Path, port: int) -> DemoLead:
+    cores = max(1, os.cpu_count() or 1)
+    if options.flux == "real":
+        return RealLead(
+            LeadLayout(
+                directory=folder,
+                port=port,
+                frobnicator_path=frobnicator_path(),
+                scheduler=Scheduler(options.scheduler),
+                local_nodes=options.local_nodes,
+                slot_name=SLOT,
+                slot_nodes=options.nodes,
+                cores=cores,
+            )
+        )
+    from overspill_local.demo.standin_lead import StandInLead  # noqa: PLC0415 - only one of the two is needed
+    from overspill_local.standin_lead import StandInLayout  # noqa: PLC0415
+
+    return StandInLead(
+        StandInLayout(
+            directory=folder,
+            port=port,
+            local_nodes=options.local_nodes,
+            slot_name=SLOT,
+            slot_nodes=options.nodes,
+            cores=cores,
+        )
+    )

@@ -1,0 +1,170 @@
+"""The operator's control loop in one cluster: MiniClusters wanted, pods and status as they are.
+
+Level-triggered: each event of a watch leads to one look at one MiniCluster, and a look may be repeated. How a pod is
+run is the kubelet's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from overspill_local.flux_operator.kube_client import CONFLICT, NOT_FOUND, KubeApiError, KubeClient
+from overspill_local.flux_operator.pod import plan_pod, pod_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from overspill_local.flux_operator.kubelet import Kubelet
+
+log = logging.getLogger(__name__)
+
+MINICLUSTERS = "/apis/flux-framework.org/v1alpha2/miniclusters"
+DEPLOYMENTS = "/apis/apps/v1/deployments"
+RETRY_S = 0.1
+"""Between looks for a resource that does not exist yet: the custom resource's definition comes with the first burst."""
+
+
+class FluxOperator:
+    """The operator of one cluster."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        kubelet: Kubelet,
+        *,
+        folder: Path,
+        broker_retry_s: float,
+        on_pod: Callable[[str, str], None],
+    ) -> None:
+        """`folder` holds the pods' folders; `on_pod(name, phase)` hears of each pod."""
+        self._client = client
+        self._kubelet = kubelet
+        self._folder = folder
+        self._broker_retry_s = broker_retry_s
+        self._on_pod = on_pod
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to watch."""
+        await self._client.__aenter__()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._miniclusters()), loop.create_task(self._deployments())]
+
+    async def stop(self) -> None:
+        """Stop watching, and every pod."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._kubelet.stop_all()
+        await self._client.__aexit__(None, None, None)
+
+    async def _miniclusters(self) -> None:
+        async for kind, minicluster in self._follow(MINICLUSTERS):
+            if kind == "DELETED":
+                await self._scale(minicluster, 0)
+            else:
+                await self._scale(minicluster, int(minicluster["spec"].get("size", 1)))
+                await self._report(minicluster)
+
+    async def _deployments(self) -> None:
+        """Play the Deployment controller: whatever is to run runs."""
+        async for kind, deployment in self._follow(DEPLOYMENTS):
+            if kind != "DELETED" and not (deployment.get("status") or {}).get("availableReplicas"):
+                replicas = deployment["spec"].get("replicas", 1)
+                status = {
+                    "replicas": replicas,
+                    "readyReplicas": replicas,
+                    "availableReplicas": replicas,
+                    "conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}],
+                }
+                metadata = deployment["metadata"]
+                path = f"/apis/apps/v1/namespaces/{metadata['namespace']}/deployments/{metadata['name']}"
+                await self._client.patch_status(path, status)
+
+    async def _follow(self, path: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Give every change of a resource, for as long as the cluster is there."""
+        while True:
+            try:
+                async for event in self._client.watch(path):
+                    yield event
+            except (KubeApiError, aiohttp.ClientError, TimeoutError) as exc:
+                if not (isinstance(exc, KubeApiError) and exc.status == NOT_FOUND):
+                    log.warning("operator.watch_ended", extra={"path": path, "error": str(exc)})
+            await asyncio.sleep(RETRY_S)
+
+    async def _scale(self, minicluster: dict[str, Any], size: int) -> None:
+        try:
+            for index in range(size):
+                if not self._kubelet.is_running(self._pod_folder(minicluster, index)):
+                    await self._start_pod(minicluster, index)
+            index = size
+            while self._kubelet.is_running(self._pod_folder(minicluster, index)):
+                await self._stop_pod(minicluster, index)
+                index += 1
+        except (KubeApiError, aiohttp.ClientError, TimeoutError) as exc:
+            log.warning("operator.reconcile_failed", extra={"minicluster": _name(minicluster), "error": str(exc)})
+
+    async def _start_pod(self, minicluster: dict[str, Any], index: int) -> None:
+        plan = plan_pod(minicluster, index, folder=self._pod_folder(minicluster, index), retry_s=self._broker_retry_s)
+        namespace = minicluster["metadata"]["namespace"]
+        secrets = {
+            mount.secret_name: (
+                await self._client.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{mount.secret_name}")
+            )["data"]
+            for mount in plan.mounts
+        }
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        try:
+            await self._client.call("POST", path, pod_manifest(minicluster, index))
+        except KubeApiError as exc:
+            if exc.status != CONFLICT:
+                raise
+
+        async def ended(code: int) -> None:
+            phase = "Succeeded" if code == 0 else "Failed"
+            self._on_pod(plan.hostname, phase)
+            with contextlib.suppress(KubeApiError, aiohttp.ClientError, TimeoutError):
+                await self._client.patch_status(f"{path}/{plan.hostname}", {"phase": phase})
+
+        await self._kubelet.start(plan, secrets, ended)
+        self._on_pod(plan.hostname, "Running")
+        await self._client.patch_status(
+            f"{path}/{plan.hostname}",
+            {"phase": "Running", "podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+        )
+
+    async def _stop_pod(self, minicluster: dict[str, Any], index: int) -> None:
+        await self._kubelet.stop(self._pod_folder(minicluster, index))
+        self._on_pod(f"{_name(minicluster)}-{index}", "Stopped")
+        namespace = minicluster["metadata"]["namespace"]
+        with contextlib.suppress(KubeApiError):
+            await self._client.call("DELETE", f"/api/v1/namespaces/{namespace}/pods/{_name(minicluster)}-{index}")
+
+    async def _report(self, minicluster: dict[str, Any]) -> None:
+        spec = minicluster["spec"]
+        name = _name(minicluster)
+        size = int(spec.get("size", 1))
+        status = {
+            "jobid": f"{name}-0",
+            "size": size,
+            "maximumSize": int(spec.get("maxSize") or size),
+            "selector": f"hpa-selector={name}",
+        }
+        if any((minicluster.get("status") or {}).get(key) != value for key, value in status.items()):
+            path = f"{MINICLUSTERS.replace('/miniclusters', '')}/namespaces/{minicluster['metadata']['namespace']}"
+            with contextlib.suppress(KubeApiError, aiohttp.ClientError, TimeoutError):
+                await self._client.patch_status(f"{path}/miniclusters/{name}", status)
+
+    def _pod_folder(self, minicluster: dict[str, Any], index: int) -> Path:
+        metadata = minicluster["metadata"]
+        return self._folder / str(metadata["namespace"]) / f"{metadata['name']}-{index}"
+
+
+def _name(minicluster: dict[str, Any]) -> str:
+    return str(minicluster["metadata"]["name"])

@@ -1,0 +1,99 @@
+"""What stands behind the embedded GKE: a Kubernetes API over TLS and an operator for each cluster that it brings up."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import trustme
+
+from overspill_local.flux_operator import FluxOperator
+from overspill_local.flux_operator.kube_client import KubeClient
+from overspill_local.flux_operator.kubelet import Kubelet
+from overspill_local.gke import Endpoint
+from overspill_local.kube import KubeServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from overspill_local.flux_operator import BrokerCommand
+    from overspill_local.metadata import MetadataServer
+    from overspill_local.supervisor import Supervisor
+
+HOST = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class _Cluster:
+    server: KubeServer
+    operator: FluxOperator
+
+
+class KubeBackend:
+    """Implements gke.ClusterBackend."""
+
+    def __init__(
+        self,
+        *,
+        supervisor: Supervisor,
+        metadata: MetadataServer,
+        broker: BrokerCommand,
+        pod_environ: Mapping[str, str],
+        folder: Path,
+        broker_retry_s: float,
+        on_pod: Callable[[str, str, str], None],
+    ) -> None:
+        """`on_pod(cluster, pod, phase)` hears of each pod; `folder` holds the pods' folders."""
+        self._supervisor = supervisor
+        self._metadata = metadata
+        self._broker = broker
+        self._pod_environ = pod_environ
+        self._folder = folder
+        self._broker_retry_s = broker_retry_s
+        self._on_pod = on_pod
+        self._authority = trustme.CA()
+        self._clusters: dict[str, _Cluster] = {}
+
+    async def up(self, cluster: Any) -> Endpoint:
+        """Start a cluster's API and its operator."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._authority.issue_cert(HOST, "localhost").configure_cert(context)
+        server = KubeServer(token_is_valid=self._metadata.is_valid)
+        port = await server.start(HOST, 0, ssl_context=context)
+        name = str(cluster.name)
+        for index in range(int(cluster.current_node_count)):
+            server.store.create(_node(name, index))
+        authority = self._authority.cert_pem.bytes()
+        operator = FluxOperator(
+            KubeClient(f"https://{HOST}:{port}", ca_pem=authority, token=self._metadata.token),
+            Kubelet(self._supervisor, self._broker, self._pod_environ),
+            folder=self._folder,
+            broker_retry_s=self._broker_retry_s,
+            on_pod=lambda pod, phase: self._on_pod(name, pod, phase),
+        )
+        await operator.start()
+        self._clusters[name] = _Cluster(server, operator)
+        return Endpoint(host_port=f"{HOST}:{port}", ca_pem=authority)
+
+    async def down(self, name: str) -> None:
+        """Stop a cluster's pods, operator and API; one that is not there is no fault."""
+        cluster = self._clusters.pop(name, None)
+        if cluster is not None:
+            await cluster.operator.stop()
+            await cluster.server.stop()
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The clusters that are up."""
+        return tuple(self._clusters)
+
+
+def _node(cluster: str, index: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": f"gke-{cluster}-burst-{index}"},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
