@@ -8,6 +8,8 @@ Source: https://cloud.google.com/pubsub/docs/push
 
 import asyncio
 import base64
+import io
+import json
 import logging
 from typing import Any
 
@@ -99,7 +101,8 @@ class PushDelivery:
         try:
             async with self._session().post(
                 subscription.config.push_config.push_endpoint,
-                json=build_push_body(received, subscription.name),
+                data=io.BytesIO(json.dumps(build_push_body(received, subscription.name)).encode()),
+                headers={"Content-Type": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=subscription.config.ack_deadline_seconds),
                 allow_redirects=False,
             ) as response:

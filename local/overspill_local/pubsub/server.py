@@ -4,6 +4,7 @@ Lives here: PubSubServer, the one public class, and the tables that name each RP
 Must not live here: what an RPC does.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -46,34 +47,41 @@ class PubSubServer:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen, without TLS, and return the port (a free one for 0). Raises RuntimeError if it is taken."""
-        self._server = grpc.aio.server(options=_OPTIONS)
+        server = grpc.aio.server(options=_OPTIONS)
         publisher = Publisher(self._registry)
         subscriber = Subscriber(self._registry, self._push)
-        self._server.add_generic_rpc_handlers(
-            (
-                grpc.method_handlers_generic_handler("google.pubsub.v1.Publisher", _publisher_rpcs(publisher)),
-                grpc.method_handlers_generic_handler(
-                    "google.pubsub.v1.Subscriber", _subscriber_rpcs(subscriber, self._registry)
-                ),
-            )
+        methods = {
+            "google.pubsub.v1.Publisher": _publisher_rpcs(publisher),
+            "google.pubsub.v1.Subscriber": _subscriber_rpcs(subscriber, self._registry),
+        }
+        server.add_generic_rpc_handlers(
+            tuple(grpc.method_handlers_generic_handler(service, rpcs) for service, rpcs in methods.items())
         )
-        bound_port: int = self._server.add_insecure_port(f"{host}:{port}")
-        await self._server.start()
+        bound_port: int = server.add_insecure_port(f"{host}:{port}")
+        await server.start()
+        self._server = server
         return bound_port
 
     async def stop(self) -> None:
         """End open calls with UNAVAILABLE, pushes and connections too; all messages are gone."""
+        if self._server is None:
+            return
+        # New calls are refused first: a client that reconnects at once must not find the service half closed.
+        stopping = asyncio.create_task(self._server.stop(_STOP_GRACE_S))
+        await asyncio.sleep(0)
         self._registry.close()
         await self._push.close()
-        if self._server is not None:
-            await self._server.stop(_STOP_GRACE_S)
+        await stopping
 
     def on_publish(self, tap: Tap) -> None:
         """Call `tap(topic, message)` on the server's loop for each message published, dead letters too."""
         self._registry.taps.append(tap)
 
     def backlog(self, subscription: str) -> Backlog:
-        """Count what a subscription (full name) holds, `in_flight` for one. Raises RequestError if there is none."""
+        """Count what a subscription (full name) holds. Raises RequestError if there is none.
+
+        Call it on the server's loop: seen from another thread, a message on its way is nowhere.
+        """
         return self._registry.subscription(subscription).backlog
 
 

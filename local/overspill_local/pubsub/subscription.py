@@ -19,7 +19,10 @@ from overspill_local.pubsub.filters import compile_filter
 from overspill_local.pubsub.protos import MessagePb, ReceivedMessagePb, SubscriptionPb
 
 MAX_BATCH_MESSAGES = 500
-MAX_BATCH_BYTES = 10_000_000
+MAX_BATCH_BYTES = 4_000_000
+"""Of one response. Google's clients take 4 MiB where PUBSUB_EMULATOR_HOST is set: gRPC's default, not theirs."""
+
+_ENVELOPE_BYTES = 64  # what an ack id and the framing add to a message
 
 DeadLetterForwarder = Callable[[str, MessagePb], bool]
 """Publishes a message to a topic; False if there is no such topic."""
@@ -132,13 +135,14 @@ class Subscription:
         return self.lease(max_messages, ack_deadline_s)
 
     def lease(self, max_messages: int, ack_deadline_s: int, outlet: Outlet | None = None) -> list[ReceivedMessagePb]:
-        """Lease ready messages, up to about 10 MB of them; none if none is ready."""
+        """Lease what is ready and fits into one response, at least one message; none if none is ready."""
         batch: list[ReceivedMessagePb] = []
-        size = 0
-        while self._ready and len(batch) < max_messages and size < MAX_BATCH_BYTES:
-            message = self._ready.popleft()
-            size += message.pb.ByteSize()
-            batch.append(self._lease_one(message, ack_deadline_s, outlet))
+        batch_bytes = 0
+        while self._ready and len(batch) < max_messages:
+            batch_bytes += self._ready[0].pb.ByteSize() + _ENVELOPE_BYTES
+            if batch and batch_bytes > MAX_BATCH_BYTES:
+                break
+            batch.append(self._lease_one(self._ready.popleft(), ack_deadline_s, outlet))
         self._note_readiness()
         return batch
 

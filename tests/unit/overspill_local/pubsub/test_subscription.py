@@ -187,12 +187,18 @@ def test_message_given_back_unsent_comes_first_and_counts_no_attempt(make_harnes
     assert [one.delivery_attempt for one in received] == [1, 1, 1]
 
 
-def test_lease_of_large_messages_ends_at_the_batch_size(make_harness):
+def test_lease_of_large_messages_ends_before_the_response_is_too_large(make_harness):
     harness = make_harness()
-    harness.offer(*[bytes(6_000_000)] * 3)
+    harness.offer(*[bytes(1_900_000)] * 3, bytes(9_000_000), b"x")
 
-    assert len(harness.lease(10)) == 2
-    assert len(harness.lease(10)) == 1
+    batches = [harness.lease(10) for _ in range(4)]
+
+    assert [[len(data) for data in data_of(batch)] for batch in batches] == [
+        [1_900_000, 1_900_000],
+        [1_900_000],
+        [9_000_000],
+        [1],
+    ]
 
 
 def test_open_streams_share_what_is_published(make_harness, make_outlet):
