@@ -103,13 +103,20 @@ def test_label_value_leaves_names_as_they_are(name):
     assert names.label_value(name) == name
 
 
-@given(st.one_of(st.text(), st.from_regex(r"[A-Za-z0-9._-]{1,80}", fullmatch=True)))
-def test_lead_id_is_a_name_or_asks_for_the_setting(first_host):
-    if re.search(r"[a-z0-9]", first_host.lower()):
-        assert re.fullmatch(names.NAME_PATTERN, names.lead_id(first_host))
-    else:
-        with pytest.raises(ValueError, match=r"set lead_id"):
-            names.lead_id(first_host)
+@given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,80}[A-Za-z0-9])?", fullmatch=True))
+def test_lead_id_of_a_host_name_is_a_name(first_host):
+    assert re.fullmatch(names.NAME_PATTERN, names.lead_id(first_host))
+
+
+@given(st.text(), st.sampled_from("aZ"), st.text())
+def test_lead_id_of_any_text_with_a_letter_is_a_name(before, letter, after):
+    assert re.fullmatch(names.NAME_PATTERN, names.lead_id(before + letter + after))
+
+
+@given(st.text(st.characters(exclude_categories=["L", "N", "S", "Cs"])))
+def test_lead_id_of_a_text_without_letters_and_digits_asks_for_the_setting(first_host):
+    with pytest.raises(ValueError, match=r"set lead_id"):
+        names.lead_id(first_host)
 
 
 @pytest.mark.parametrize(
