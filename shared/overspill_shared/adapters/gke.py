@@ -40,35 +40,34 @@ class GkeClusters:
     def __init__(self, client: container_v1.ClusterManagerClient, project: str, *, timeout_s: float = 30) -> None:
         self._client = client
         self._project = project
-        self._timeout_s = timeout_s
+        # The library's own retries are off: who calls looks again anyway, within a budget that it knows.
+        self._options: dict[str, Any] = {"timeout": timeout_s, "retry": None}
 
     def get(self, zone: str, name: str) -> Cluster | None:
         """Read one cluster."""
         path = self._path(zone, name)
         try:
             with _translated(path):
-                return _cluster(self._client.get_cluster(name=path, timeout=self._timeout_s))
+                return _cluster(self._client.get_cluster(name=path, **self._options))
         except errors.NotFound:
             return None
 
     def create(self, zone: str, spec: ClusterSpec) -> None:
         """Begin to create a cluster."""
         with _translated(self._path(zone, spec.name)):
-            self._client.create_cluster(
-                parent=self._parent(zone), cluster=_cluster_message(spec), timeout=self._timeout_s
-            )
+            self._client.create_cluster(parent=self._parent(zone), cluster=_cluster_message(spec), **self._options)
 
     def delete(self, zone: str, name: str) -> None:
         """Begin to delete a cluster."""
         path = self._path(zone, name)
         with _translated(path):
-            self._client.delete_cluster(name=path, timeout=self._timeout_s)
+            self._client.delete_cluster(name=path, **self._options)
 
     def operations(self, zone: str, name: str) -> tuple[ClusterOperation, ...]:
         """List the zone's operations, and give those on the cluster."""
         parent = self._parent(zone)
         with _translated(f"{parent}/operations"):
-            listed = self._client.list_operations(parent=parent, timeout=self._timeout_s)
+            listed = self._client.list_operations(parent=parent, **self._options)
         # A link may name the project by its number and the zone as a zone: only its end is certain.
         wanted = f"/clusters/{name}"
         return tuple(_operation(item) for item in listed.operations if item.target_link.endswith(wanted))
@@ -149,6 +148,8 @@ def _error(exc: google_errors.GoogleAPICallError, path: str) -> errors.CloudErro
             )
         case google_errors.ResourceExhausted() if exc.reason != _RATE_LIMIT:
             return _exhausted(said, path)
+        case google_errors.MethodNotImplemented() | google_errors.DataLoss():
+            pass  # server errors too, but such as stay
         case google_errors.ResourceExhausted() | google_errors.ServerError() | google_errors.Aborted():
             return errors.Unavailable(f"GKE could not answer about {path}: {said}.", remedy="It is tried again.")
         case google_errors.InvalidArgument():

@@ -16,10 +16,13 @@ from overspill_shared.messages import BurstEvent, decode
 def project(pubsub):
     """A project of the test's own, with the topic of events, its dead-letter topic and a subscription to each."""
     project = f"p-{uuid.uuid4().hex[:12]}"
-    for topic in ("overspill-events", "overspill-events-dead"):
-        name = pubsub.publisher.create_topic(name=f"projects/{project}/topics/{topic}").name
-        pubsub.make_subscription(name, name=f"projects/{project}/subscriptions/{topic}")
-    return project
+    topics = [f"projects/{project}/topics/{name}" for name in ("overspill-events", "overspill-events-dead")]
+    for topic in topics:
+        pubsub.publisher.create_topic(name=topic)
+        pubsub.make_subscription(topic, name=topic.replace("/topics/", "/subscriptions/"))
+    yield project
+    for topic in topics:
+        pubsub.publisher.delete_topic(topic=topic)
 
 
 @pytest.fixture
