@@ -35,7 +35,8 @@ RUN_VARIABLE: Final = "OVERSPILL_LOCAL_RUN"
 """Environment variable that marks the processes of one run."""
 PROC: Final = Path("/proc")
 
-LOOK_INTERVAL_S: Final = 0.02
+LOOK_INTERVAL_S: Final = 0.01
+MAX_LOOK_INTERVAL_S: Final = 0.1
 # One look is no proof: a process in the middle of execve shows no environment, a child forked during the look may
 # have a number that was passed already.
 QUIET_LOOKS: Final = 3
@@ -91,9 +92,13 @@ def marked_processes(marker: str, *, variable: str = RUN_VARIABLE, proc: Path = 
     Raises ProcUnavailable where there is no Linux /proc.
     """
     _require_proc(proc)
-    stats = dict(_read_stats(proc))
     entry = f"{variable}={marker}".encode()
-    marked = {pid for pid in stats if _bears(proc, pid, entry)}
+    stats: dict[int, _Stat] = {}
+    marked: set[int] = set()
+    for pid, stat in _read_stats(proc):
+        stats[pid] = stat
+        if _bears(proc, pid, entry):
+            marked.add(pid)
     members = marked | {pid for pid in stats if _descends(pid, marked, stats)}
     members.discard(os.getpid())
     return tuple(
@@ -188,6 +193,7 @@ class Hunt:
         deadline = time.monotonic() + within_s
         told: set[_Identity] = set()
         quiet_looks = 0
+        pause_s = LOOK_INTERVAL_S
         while quiet_looks < QUIET_LOOKS:
             left = self.look()
             for process in left:
@@ -197,7 +203,9 @@ class Hunt:
             quiet_looks = 0 if left else quiet_looks + 1
             if left and time.monotonic() >= deadline:
                 return left
-            time.sleep(LOOK_INTERVAL_S)
+            # A look costs milliseconds: be quick about the first ones, do not keep a core busy while one takes long.
+            pause_s = min(2 * pause_s, MAX_LOOK_INTERVAL_S) if left else LOOK_INTERVAL_S
+            time.sleep(pause_s)
         return ()
 
     def look(self) -> tuple[ProcessFound, ...]:

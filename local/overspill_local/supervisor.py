@@ -233,13 +233,22 @@ async def _is_set_within(event: asyncio.Event, timeout_s: float) -> bool:
 
 
 async def _wait_until_ready(process: Process, ready: Check, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not await ready():
+    try:
+        async with asyncio.timeout(timeout_s):
+            await _become_ready(process, ready)
+    except TimeoutError:
+        raise _failed_start(process, f"was not ready after {timeout_s:g} s") from None
+
+
+async def _become_ready(process: Process, ready: Check) -> None:
+    while True:
+        is_ready = await ready()
+        # Looked at after the check: a stranger may answer on the port that this process could not get.
         if process.returncode is not None or process.restarts:
             await process.drain()
             raise _failed_start(process, f"ended before it was ready (exit status {process.returncode})")
-        if time.monotonic() >= deadline:
-            raise _failed_start(process, f"was not ready after {timeout_s:g} s")
+        if is_ready:
+            return
         await asyncio.sleep(READY_INTERVAL_S)
 
 

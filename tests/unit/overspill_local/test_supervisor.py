@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from overspill_local import death_wrapper
 from overspill_local.process import PROCESS_VARIABLE, ProcessError
-from overspill_local.reaper import RUN_VARIABLE, marked_processes
+from overspill_local.reaper import RUN_VARIABLE, marked_processes, reap
 from overspill_local.supervisor import Restart, Supervisor, new_marker
 
 DEADLINE_S = 20.0
@@ -150,6 +150,30 @@ def test_start_not_ready_in_time_raises_and_leaves_nothing(supervise):
         with pytest.raises(ProcessError, match=r"not ready after 0.1 s"):
             await supervisor.start("slow", python(WAITING), env=ENV, ready=Lines().ready, ready_timeout_s=0.1)
         assert supervisor.found() == ()
+
+    supervise(scenario)
+
+
+def test_start_check_hangs_raises_in_time(supervise):
+    async def hang() -> bool:
+        await asyncio.sleep(3600)
+        return True
+
+    async def scenario(supervisor):
+        with pytest.raises(ProcessError, match="not ready"):
+            await supervisor.start("slow", python(WAITING), env=ENV, ready=hang, ready_timeout_s=0.1)
+
+    supervise(scenario)
+
+
+def test_start_ended_though_a_stranger_answers_raises(supervise):
+    async def scenario(supervisor):
+        async def stranger_answers() -> bool:
+            await until(lambda: supervisor.processes[0].returncode is not None)
+            return True
+
+        with pytest.raises(ProcessError, match="exit status 3"):
+            await supervisor.start("late", python("raise SystemExit(3)"), env=ENV, ready=stranger_answers)
 
     supervise(scenario)
 
@@ -339,19 +363,19 @@ argv = [sys.executable, "-I", "-S", sys.argv[1], str(os.getpid()), sys.executabl
 child = subprocess.Popen(argv, start_new_session=True)
 child.wait()
 """
-    parent = subprocess.Popen(
-        python(parent_code, death_wrapper.__file__, WAITING),
-        env={**ENV, RUN_VARIABLE: marker},
-        stdout=subprocess.PIPE,
-    )
-    parent.stdout.readline()
-    assert len(marked_processes(marker)) == 2
+    try:
+        with subprocess.Popen(
+            python(parent_code, death_wrapper.__file__, WAITING),
+            env={**ENV, RUN_VARIABLE: marker},
+            stdout=subprocess.PIPE,
+        ) as parent:
+            parent.stdout.readline()
+            assert len(marked_processes(marker)) == 2
+            parent.kill()
 
-    parent.kill()
-
-    parent.wait(DEADLINE_S)
-    parent.stdout.close()
-    asyncio.run(until(lambda: marked_processes(marker) == ()))
+        asyncio.run(until(lambda: marked_processes(marker) == ()))
+    finally:
+        reap(marker, term_s=0, kill_s=5)
 
 
 def test_death_wrapper_parent_already_dead_does_not_run_the_command():
