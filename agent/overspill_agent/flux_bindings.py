@@ -59,6 +59,11 @@ def version() -> str:
     return str(raw.flux_core_version_string().decode())
 
 
+def builtin(name: str) -> str:
+    """Give a value that the loaded library was built with: `libexecdir` for instance."""
+    return str(importlib.import_module("flux.conf_builtin").conf_builtin_get(name))
+
+
 def _candidates(installed: tuple[Path, ...], command: str) -> Iterator[Path | None]:
     """Give where to import from, best first; None stands for wherever Python finds it."""
     if installed and _wheel_is_for_another_release(command):

@@ -127,6 +127,10 @@ def translated(what: str) -> Iterator[None]:
 
 def _flux_error(what: str, exc: OSError) -> FluxError:
     reason = exc.strerror or str(exc)
+    if exc.errno == errno.ETIMEDOUT:
+        return FluxUnavailable(
+            f"The Flux broker did not answer {what} within {ANSWER_TIMEOUT_S:g} s.", remedy="See whether it is stuck."
+        )
     if exc.errno in _GONE:
         return FluxUnavailable(f"The Flux broker is gone ({what}: {reason}).", remedy="Wait until it is back.")
     if exc.errno in _REFUSED:

@@ -12,6 +12,7 @@ import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from overspill_agent import flux_bindings
 from overspill_agent.ports import InstanceFacts, RankResources
 from overspill_shared import hostlist
 from overspill_shared.errors import ConfigError
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
 DEFAULT_TOPOLOGY: Final = "custom"
 """flux-config-tbon(5): flat, rank 0 is everybody's parent unless an entry of bootstrap.hosts says otherwise."""
 
-_SCHEDULERS: Final = {"sched-fluxion-qmanager": "fluxion", "sched-simple": "simple"}
+FLUXION: Final = "fluxion"
+
+_SCHEDULERS: Final = {"sched-fluxion-qmanager": FLUXION, "sched-simple": "simple"}
+_FLUXION_OPTIONS: Final = {
+    "prune-filters": ("sched-fluxion-resource", "prune-filters"),
+    "match-policy": ("sched-fluxion-resource", "policy"),
+    "queue-policy": ("sched-fluxion-qmanager", "queue-policy"),
+}
+"""Our name of an option, the module that has it, and the module's name of it."""
 _LIBEXEC: Final = "/libexec/flux"
 
 
@@ -35,16 +44,20 @@ def read_facts(connection: FluxConnection) -> InstanceFacts:
 
     Raises ConfigError if the instance has no resources or no scheduler that is known, FluxError if Flux refuses.
     """
+    # First, for a scheduler without resources does not answer.
+    resources = parse_resources(read_status(connection).get("R"))
+    scheduler = _scheduler(connection)
     topology = connection.attribute("tbon.topo")
     uid = int(connection.attribute("security.owner"))
     return InstanceFacts(
         is_real=True,
-        scheduler=_scheduler(connection),
+        scheduler=scheduler,
+        scheduler_options=_fluxion_options(connection) if scheduler == FLUXION else {},
         hosts=hostlist.expand(connection.attribute("hostlist")),
-        resources=parse_resources(read_status(connection).get("R")),
+        resources=resources,
         config=read_config(connection),
         flux_version=connection.attribute("version"),
-        prefix=_prefix(connection),
+        prefix=read_prefix(connection),
         uid=uid,
         gid=_group_of(uid),
         topology=None if topology == DEFAULT_TOPOLOGY else topology,
@@ -58,9 +71,8 @@ def read_config(connection: FluxConnection) -> dict[str, Any]:
 
 
 def read_status(connection: FluxConnection) -> dict[str, Any]:
-    """Give the answer to resource.status: R, and idsets by state."""
-    status: dict[str, Any] = connection.call("resource.status")
-    return status
+    """Give the answer to resource.status: R, and idsets by state; nothing where the instance has no R."""
+    return connection.call("resource.status", absent=frozenset({errno.ENOENT})) or {}
 
 
 def drained_ranks(status: Mapping[str, Any]) -> Ranks:
@@ -116,6 +128,14 @@ def read_curve_cert(config: Mapping[str, Any]) -> Secret:
         ) from exc
 
 
+def read_prefix(connection: FluxConnection) -> str:
+    """Give where Flux is installed, as the broker was built: its shells are started by this path on every rank."""
+    key = "libexecdir"
+    answer = connection.call("broker.conf-builtin", {"keys": [key]}, absent=frozenset({errno.ENOSYS}))
+    libexec: str = flux_bindings.builtin(key) if answer is None else answer["values"][key]
+    return libexec.removesuffix(_LIBEXEC) or "/"
+
+
 def _rank_resources(rank: int, children: Mapping[str, str], properties: Mapping[str, Ranks]) -> RankResources:
     return RankResources(
         rank=rank,
@@ -145,14 +165,15 @@ def _scheduler(connection: FluxConnection) -> str:
     )
 
 
-def _prefix(connection: FluxConnection) -> str:
-    """Give where Flux is installed, as the broker was built: its shells are started by this path on every rank."""
-    answer = connection.call("broker.conf-builtin", {"keys": ["libexecdir"]}, absent=frozenset({errno.ENOSYS}))
-    if answer is None:
-        libexec = str(connection.flux.conf_builtin.conf_builtin_get("libexecdir"))
-    else:
-        libexec = str(answer["values"]["libexecdir"])
-    return libexec.removesuffix(_LIBEXEC) or "/"
+def _fluxion_options(connection: FluxConnection) -> dict[str, str]:
+    """Ask Fluxion's modules, for the environment of the broker overrides broker.toml; old ones do not tell."""
+    options = {}
+    for name, (module, parameter) in _FLUXION_OPTIONS.items():
+        answer = connection.call(f"{module}.params", absent=frozenset({errno.ENOSYS})) or {}
+        value = (answer.get("params") or {}).get(parameter)
+        if isinstance(value, str):
+            options[name] = value
+    return options
 
 
 def _group_of(uid: int) -> int:

@@ -1,8 +1,8 @@
 """Flux's ingest frobnicator that sends burstable jobs to the burst queue: loaded by Flux itself, from its path.
 
 Where jobs go to a queue that keeps them at home by default, a job that must burst needs the other queue, and users
-should not have to know. With this plugin `flux submit -N4 --setattr=burstable COMMAND` is enough. In broker.toml, before
-the plugins that apply the defaults (flux-config-ingest(5)):
+should not have to know. With this plugin `flux submit -N4 --setattr=burstable COMMAND` is enough. In broker.toml, in
+front of the plugins that apply the defaults (flux-config-ingest(5)):
 
     [ingest.frobnicator]
     plugins = ["<path of this file>", "defaults", "constraints"]

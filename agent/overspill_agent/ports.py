@@ -6,7 +6,7 @@ owns an instance: everything but `call_soon` and `stop` is called from it, callb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class InstanceFacts:
     is_real: bool
     scheduler: str
     """`fluxion`, `simple`, or `stand-in`."""
+    scheduler_options: Mapping[str, str] = field(default_factory=dict)
+    """What the scheduler runs with, whatever the configuration says: Fluxion's `prune-filters`, `match-policy` and
+    `queue-policy`; nothing for others."""
     hosts: tuple[str, ...]
     """Every declared rank's host, in rank order, the slots' included."""
     resources: tuple[RankResources, ...]

@@ -1,0 +1,187 @@
+"""Real Flux behind the port `FluxInstance`: what each method asks of Flux, and what is heard from it.
+
+The event loop is `flux_reactor`'s, requests and errors are `flux_connection`'s. No decision is made here.
+
+Sources: RFC 21 and 43 (job events and their journal), RFC 42 (remote processes), flux-resource(1), flux-job(1).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from overspill_agent import flux_facts, flux_state
+from overspill_agent.flux_connection import FluxConnection, connect, translated
+from overspill_agent.flux_job_journal import REQUEST, TOPIC, JobJournal
+from overspill_agent.flux_reactor import FluxReactor
+from overspill_agent.ports import DrainedChanged, InstanceFacts, OnlineChanged, TorpidChanged
+from overspill_shared.errors import AlreadyServed
+from overspill_shared.idset import Ranks, format_idset, parse_idset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from overspill_agent.ports import FluxEvent, Timer
+    from overspill_shared.secrets import Secret
+
+SERVICE: Final = "overspill-agent"
+"""The service that the one agent of an instance registers: the broker frees it when its connection ends."""
+
+_NO_JOB: Final = frozenset({errno.ENOENT})
+# To this service an unknown or inactive job is an invalid argument; so is an urgency that is out of range.
+_NO_JOB_OR_URGENCY: Final = frozenset({errno.ENOENT, errno.EINVAL})
+_URGENCIES: Final = range(32)
+_LEAVE_COMMAND: Final = 'kill -TERM "$(flux getattr broker.pid)"'
+_DRAIN_EVENTS: Final = frozenset({"drain", "undrain"})
+
+
+class RealFlux:
+    """A Flux instance by a connection to its lead broker; `ports.FluxInstance` says what each method means."""
+
+    def __init__(self, connection: FluxConnection) -> None:
+        self._connection = connection
+        self._reactor = FluxReactor(connection)
+        self._on_event: Callable[[FluxEvent], None] = _ignore
+        self._drained: Ranks | None = None
+        self._groups_to_hear: set[str] = set()
+
+    @classmethod
+    def connect(cls, uri: str | None = None) -> Self:
+        """Connect to the lead broker at `uri`, or at FLUX_URI, or to the system's.
+
+        Raises FluxUnavailable if there is none or no bindings, ConfigError if it is not the one of rank 0.
+        """
+        return cls(connect(uri))
+
+    def facts(self) -> InstanceFacts:
+        """Read what does not change."""
+        return flux_facts.read_facts(self._connection)
+
+    def read_curve_cert(self) -> Secret:
+        """Read the instance's curve certificate."""
+        return flux_facts.read_curve_cert(flux_facts.read_config(self._connection))
+
+    def lock(self) -> None:
+        """Become the one agent of this instance, by registering its service."""
+        with translated(f"service {SERVICE}"):
+            try:
+                self._connection.result(self._connection.handle.service_register(SERVICE))
+            except FileExistsError:
+                raise AlreadyServed(
+                    "Another agent serves this Flux instance.",
+                    remedy="Stop it first: an instance has one agent.",
+                ) from None
+
+    def read_state(self) -> dict[str, Any]:
+        """Give every value below `overspill` in the KVS."""
+        return flux_state.read_state(self._connection)
+
+    def write_state(self, changes: Mapping[str, Any]) -> None:
+        """Write values below `overspill` in one synchronised commit."""
+        flux_state.write_state(self._connection, changes)
+
+    def drain(self, ranks: Ranks, reason: str) -> None:
+        """Drain ranks; those that are drained keep their reason."""
+        if ranks:
+            payload = {"targets": format_idset(ranks), "reason": reason, "mode": "update"}
+            self._connection.call("resource.drain", payload)
+
+    def undrain(self, ranks: Ranks) -> None:
+        """Undrain those of the ranks that are drained."""
+        drained = ranks & flux_facts.drained_ranks(flux_facts.read_status(self._connection))
+        if drained:
+            self._connection.call("resource.undrain", {"targets": format_idset(drained), "mode": "update"})
+
+    def leave(self, ranks: Ranks) -> None:
+        """Have each rank's broker end itself by a process in the background, RFC 42, that outlives this connection."""
+        path = os.pathsep.join((f"{flux_facts.read_prefix(self._connection)}/bin", os.environ.get("PATH", os.defpath)))
+        command = {
+            "cmdline": ["sh", "-c", _LEAVE_COMMAND],
+            "cwd": "/",
+            "env": {"PATH": path},
+            "opts": {},
+            "channels": [],
+        }
+        for rank in sorted(ranks):
+            self._reactor.send("rexec.exec", {"cmd": command, "flags": 0}, rank=rank)
+
+    def allocated(self) -> Ranks:
+        """Ask the scheduler which ranks have work now."""
+        answer = self._connection.call("resource.sched-status")
+        return flux_facts.listed_ranks(answer.get("allocated"))
+
+    def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:
+        """Write a job's memo."""
+        self._connection.call("job-manager.memo", {"id": jobid, "memo": dict(memo)}, absent=_NO_JOB)
+
+    def raise_exception(self, jobid: int, *, severity: int, kind: str, note: str) -> None:
+        """Raise an exception on a job."""
+        payload = {"id": jobid, "severity": severity, "type": kind, "note": note}
+        self._connection.call("job-manager.raise", payload, absent=_NO_JOB)
+
+    def set_urgency(self, jobid: int, urgency: int) -> None:
+        """Set a job's urgency; raises ValueError if it is not from 0 to 31."""
+        if urgency not in _URGENCIES:
+            raise ValueError(f"an urgency is from 0 to 31, not {urgency}")
+        self._connection.call("job-manager.urgency", {"id": jobid, "urgency": urgency}, absent=_NO_JOB_OR_URGENCY)
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have the owner's thread make this call; from any thread."""
+        self._reactor.call_soon(call)
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
+        """Have this call made in `delay_s` seconds."""
+        return self._reactor.call_later(delay_s, call)
+
+    def run(self, on_event: Callable[[FluxEvent], None]) -> None:
+        """Listen until `stop`: drained, online and torpid ranks are told before the jobs' history, which ends last."""
+
+        def tell(event: FluxEvent) -> None:
+            if not self._reactor.is_stopping:
+                on_event(event)
+
+        self._on_event = tell
+        self._reactor.run(self._start)
+
+    def stop(self) -> None:
+        """End `run`; from any thread or a signal handler. Before `run`, it makes the next one return at once."""
+        self._reactor.stop()
+
+    def close(self) -> None:
+        """Disconnect; the broker frees the lock. Harmless if done already."""
+        self._reactor.close()
+        self._connection.close()
+
+    def _start(self) -> None:
+        self._drained = None
+        self._tell_drained()
+        self._reactor.subscribe("resource.journal", {}, self._hear_resources)
+        self._groups_to_hear = {"broker.online", "broker.torpid"}
+        self._listen_to_group("broker.online", OnlineChanged)
+        self._listen_to_group("broker.torpid", TorpidChanged)
+
+    def _listen_to_group(self, name: str, event: type[OnlineChanged | TorpidChanged]) -> None:
+        def hear(answer: Mapping[str, Any]) -> None:
+            self._on_event(event(ranks=parse_idset(answer["members"])))
+            if self._groups_to_hear:
+                self._groups_to_hear.discard(name)
+                if not self._groups_to_hear:
+                    self._reactor.subscribe(TOPIC, REQUEST, JobJournal(self._on_event).take)
+
+        self._reactor.subscribe("groups.get", {"name": name}, hear)
+
+    def _hear_resources(self, answer: Mapping[str, Any]) -> None:
+        if any(event["name"] in _DRAIN_EVENTS for event in answer["events"]):
+            self._tell_drained()
+
+    def _tell_drained(self) -> None:
+        """Tell which ranks are drained, asking anew: the journal's history may be that of several restarts."""
+        drained = flux_facts.drained_ranks(flux_facts.read_status(self._connection))
+        if drained != self._drained:
+            self._drained = drained
+            self._on_event(DrainedChanged(ranks=drained))
+
+
+def _ignore(_event: FluxEvent) -> None:
+    """Stand in for a listener while nobody listens."""

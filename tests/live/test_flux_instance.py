@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from overspill_agent.flux_instance import RealFlux
+from overspill_agent.ports import HistoryReplayed, RankResources
+from overspill_local.flux_brokers import Scheduler
+from overspill_shared.errors import AlreadyServed, FluxError
+from overspill_shared.secrets import Secret
+
+UNKNOWN_JOB = 123
+
+
+def test_facts_describe_the_declared_instance(instance, flux):
+    facts = flux.facts()
+
+    assert facts.is_real
+    assert facts.scheduler == instance.layout.scheduler
+    assert facts.scheduler_options == (
+        {"prune-filters": "ALL:core", "match-policy": "first", "queue-policy": "hybrid"}
+        if instance.layout.scheduler is Scheduler.FLUXION
+        else {}
+    )
+    assert facts.hosts == ("lead-0", "lead-1", "burst-0-0", "burst-0-1", "burst-0-2", "burst-0-3")
+    assert facts.resources == tuple(
+        RankResources(rank=rank, cores=2, gpus=0, properties=frozenset({"burst"} if rank > 1 else ()))
+        for rank in range(6)
+    )
+    assert facts.config == instance.layout.config()
+    assert facts.flux_version == instance.command("flux", "getattr", "version")
+    assert os.path.realpath(f"{facts.prefix}/libexec/flux/flux-shell") == os.path.realpath(
+        instance.command("flux", "config", "builtin", "shell_path")
+    )
+    assert (facts.uid, facts.gid) == (os.getuid(), os.getgid())
+    assert facts.topology is None
+
+
+def test_curve_cert_is_the_brokers(instance, flux):
+    assert flux.read_curve_cert() == Secret(instance.layout.curve_cert.read_bytes())
+
+
+def test_state_that_was_written_is_read_by_another_connection(instance, flux):
+    flux.write_state({"instance": {"generation": 7}, "bursts.a1": ["x", 1], "bursts.b2": "text", "zero": 0})
+    flux.write_state({"bursts.a1": None, "instance": {"generation": 8}, "never.there": None})
+    flux.write_state({})
+    with contextlib.closing(RealFlux.connect(instance.layout.uri)) as other:
+        assert other.read_state() == {"instance": {"generation": 8}, "bursts.b2": "text", "zero": 0}
+
+    flux.write_state(dict.fromkeys(("instance", "bursts.b2", "zero")))
+    assert flux.read_state() == {}
+
+
+def test_state_survives_the_leads_sudden_death(own_instance, own_flux):
+    own_flux.write_state({"bursts.a1": {"state": "REQUESTED"}})
+    for rank in (1, 0):
+        own_instance.kill(rank)
+    own_flux.close()
+    own_instance.start()
+
+    with contextlib.closing(RealFlux.connect(own_instance.layout.uri)) as back:
+        assert back.read_state() == {"bursts.a1": {"state": "REQUESTED"}}
+
+
+def test_state_inside_a_job_goes_to_the_instance_itself(flux, monkeypatch):
+    monkeypatch.setenv("FLUX_KVS_NAMESPACE", "job-1234")
+    flux.write_state({"a": 1})
+
+    monkeypatch.delenv("FLUX_KVS_NAMESPACE")
+    assert flux.read_state() == {"a": 1}
+    flux.write_state({"a": None})
+
+
+def test_lock_is_held_by_one_and_free_once_it_is_closed(instance, flux, listen):
+    with contextlib.closing(RealFlux.connect(instance.layout.uri)) as first:
+        first.lock()
+        with pytest.raises(AlreadyServed, match="Another agent"):
+            flux.lock()
+        listen(first, lambda heard: heard.has(HistoryReplayed))
+    first.close()
+
+    flux.lock()
+
+
+def test_connections_leave_nothing_open(instance, listen):
+    def use() -> int:
+        with contextlib.closing(RealFlux.connect(instance.layout.uri)) as flux:
+            flux.call_later(60, flux.stop)
+            flux.leave(frozenset({5}))
+            listen(flux, lambda heard: heard.has(HistoryReplayed))
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    assert len({use() for _ in range(3)}) == 1
+
+
+def test_memo_and_urgency_show_in_flux_jobs(instance, flux):
+    jobid = instance.submit("-N4", "--setattr=burstable", "true")
+    flux.memo(jobid, {"overspill": {"burst": "b-1"}})
+    flux.set_urgency(jobid, 1)
+
+    shown = instance.job(jobid, "{user.overspill.burst} {urgency}")
+    instance.cancel(jobid)
+    assert shown == "b-1 1"
+
+
+def test_remark_stands_in_the_jobs_log_and_does_not_end_it(instance, flux):
+    jobid = instance.submit("-N4", "--setattr=burstable", "true")
+    flux.raise_exception(jobid, severity=2, kind="overspill", note="held: over the cap")
+
+    shown = instance.command("flux", "job", "wait-event", "--timeout=20", str(jobid), "exception")
+    state = instance.job(jobid, "{state}")
+    instance.cancel(jobid)
+    assert 'type="overspill" severity=2' in shown
+    assert "held: over the cap" in shown
+    assert state == "SCHED"
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["inactive", "unknown"])
+def test_marks_on_a_job_that_is_gone_are_no_error(instance, flux, is_known):
+    jobid = UNKNOWN_JOB
+    if is_known:
+        jobid = instance.submit("true")
+        instance.command("flux", "job", "wait-event", "--timeout=20", str(jobid), "clean")
+
+    flux.memo(jobid, {"overspill": "x"})
+    flux.set_urgency(jobid, 1)
+    flux.raise_exception(jobid, severity=2, kind="overspill", note="x")
+
+
+def test_urgency_out_of_range_is_refused(flux):
+    with pytest.raises(ValueError, match="0 to 31"):
+        flux.set_urgency(UNKNOWN_JOB, 32)
+
+
+def test_drain_of_ranks_that_do_not_exist_is_refused_in_fluxs_words(flux):
+    with pytest.raises(FluxError, match="out of range"):
+        flux.drain(frozenset({99}), "x")
+
+
+def test_allocated_gives_the_ranks_that_have_work(instance, flux):
+    assert flux.allocated() == frozenset()
+    jobid = instance.submit("-N1", "sleep", "60")
+    instance.command("flux", "job", "wait-event", "--timeout=20", str(jobid), "start")
+
+    allocated = flux.allocated()
+    instance.cancel(jobid)
+    assert len(allocated) == 1
+    assert allocated < {0, 1}
