@@ -1,4 +1,4 @@
-"""Writes the documentation that follows from the code: docs/lifecycle.md and docs/messages/*.schema.json.
+"""Writes the documentation that follows from the code: lifecycle.md, settings.md and messages/*.schema.json.
 
 `python docs/export.py` writes; `python docs/export.py --check` writes nothing and exits 1, naming each file that is
 stale. A schema whose message is gone is stale too. Pages that people write do not come from here.
@@ -11,7 +11,11 @@ import json
 import sys
 from pathlib import Path
 
+from overspill_agent.agent_settings import AgentSettings
+from overspill_provision.settings import ProvisionSettings
 from overspill_shared import lifecycle, messages
+from overspill_shared.settings import ENV_PREFIX, Settings
+from overspill_teardown.settings import TeardownSettings
 
 DOCS = Path(__file__).resolve().parent
 SCHEMA_PATTERN = "messages/*.schema.json"
@@ -20,7 +24,7 @@ SCHEMA_PATTERN = "messages/*.schema.json"
 def pages() -> dict[str, str]:
     """Give the text of each generated file by its path under docs/."""
     schemas = {f"messages/{model.__name__}.schema.json": _schema(model) for model in messages.MESSAGES}
-    return {"lifecycle.md": lifecycle.markdown(), **schemas}
+    return {"lifecycle.md": lifecycle.markdown(), "settings.md": _settings(), **schemas}
 
 
 def stale(docs: Path) -> list[str]:
@@ -60,6 +64,54 @@ def main(arguments: list[str] | None = None) -> int:
 def _schema(model: type[messages.Message]) -> str:
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema(by_alias=True)}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+SETTINGS_INTRODUCTION = f"""\
+# Settings
+
+Generated from the settings models by `make docs`.
+
+Flags win over `{ENV_PREFIX}*` variables, those over the settings file, that over the defaults. A nested key's variable
+joins its parts with `__`; tables such as slots and templates are easier in the file. Unknown keys in the file are
+errors, and all wrong keys are reported at once. Times are seconds.
+
+The agent reads a TOML file given by `--config`:
+
+```toml
+project = "my-project"
+public_key_file = "/etc/overspill/key.pub"
+
+[slots.burst-0]
+template = "hpc"
+
+[templates.hpc]
+machine_type = "c2-standard-8"
+cores = 4
+memory_mib = 32768
+price_usd_per_h = 0.42
+zones = ["us-central1-a", "us-central1-f"]
+```
+"""
+
+
+def _settings() -> str:
+    sections = (
+        ("The agent", AgentSettings),
+        ("The function provision", ProvisionSettings),
+        ("The function teardown", TeardownSettings),
+    )
+    return SETTINGS_INTRODUCTION + "".join(_section(title, model) for title, model in sections)
+
+
+def _section(title: str, model: type[Settings]) -> str:
+    rows = []
+    for name, field in sorted(model.model_fields.items()):
+        value = None if field.is_required() else field.get_default(call_default_factory=True)
+        default = "required" if field.is_required() else f"`{value}`" if value not in (None, "", {}) else "-"
+        text = " ".join((field.description or "").split())
+        rows.append(f"| `{name}` | `{ENV_PREFIX}{name.upper()}` | {default} | {text} |")
+    head = "| setting | variable | default | meaning |\n|---|---|---|---|\n"
+    return f"\n## {title}\n\n{head}" + "\n".join(rows) + "\n"
 
 
 def _schemas_in(docs: Path) -> set[str]:

@@ -5,9 +5,9 @@ Each field's description is its documentation. Nothing here acts on a setting.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from overspill_agent.policy import Policy
 from overspill_agent.slots import DEFAULT_TEMPLATE
@@ -76,8 +76,14 @@ class AgentSettings(Settings):
     teardown_retry_s: Seconds = Field(default=300, description="an unconfirmed teardown is asked for again")
     cooldown_s: Seconds = Field(default=60, description="rest of a slot after a failure, doubling")
     max_cooldown_s: Seconds = Field(default=3600, description="longest such rest")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "plain"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level written")
+    log_format: Literal["json", "plain"] = Field(default="json", description="for machines, or for a terminal")
+
+    @model_validator(mode="after")
+    def _lifetime_is_longer_than_its_end(self) -> Self:
+        if self.drain_before_end_s >= self.max_lifetime_s:
+            raise ValueError("drain_before_end_s must be less than max_lifetime_s, or bursts drain at once")
+        return self
 
     def policy(self) -> Policy:
         """Give the part that decisions compare with."""

@@ -28,7 +28,8 @@ class FunctionSettings(Settings):
     poll_s: float = Field(default=5, gt=0, le=60)
     """Seconds between two looks at something that is on its way."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lines below this level are not written."""
 
 
 F = TypeVar("F", bound=FunctionSettings)

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
         nested_model_default_partial_update=True,
     )
 
