@@ -99,8 +99,13 @@ def _conflicts(
         for other, claim in ownership.items()
         if other != manager
         for path in sorted(claim.paths & mine)
-        if not is_item(path) and value_at(live, path) != value_at(wanted, path)
+        if not is_item(path) and _clashes(value_at(live, path), value_at(wanted, path))
     ]
+
+
+def _clashes(live: Any, wanted: Any) -> bool:
+    """Whether two values of a field cannot both stand; two tables can, member by member."""
+    return bool(live != wanted) and not (isinstance(live, dict) and isinstance(wanted, dict))
 
 
 def _dropped(ownership: Ownership, manager: Manager, mine: frozenset[Path]) -> frozenset[Path]:

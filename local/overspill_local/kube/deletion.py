@@ -35,10 +35,12 @@ class Deletion:
         if policy == "Orphan":
             self._orphan_dependents(obj)
         dependents = list(self._dependents(obj)) if policy == "Foreground" else []
-        finalizers = set(obj["metadata"].get("finalizers") or ()) | ({_FOREGROUND} if dependents else set())
+        finalizers = list(obj["metadata"].get("finalizers") or ())
+        if dependents and _FOREGROUND not in finalizers:
+            finalizers.append(_FOREGROUND)
         if not finalizers and resource.kind not in _CONTAINERS:
             return self._remove(resource, obj)
-        obj = self._mark(resource, obj, sorted(finalizers))
+        obj = self._mark(resource, obj, finalizers)
         self._delete_all([*dependents, *self._contents(resource, obj)])
         return self.finish(resource, obj)
 
@@ -58,7 +60,7 @@ class Deletion:
 
     def _mark(self, resource: ResourceType, obj: KubeObject, finalizers: list[str]) -> KubeObject:
         metadata = obj["metadata"]
-        if metadata.get("deletionTimestamp") and sorted(metadata.get("finalizers") or ()) == finalizers:
+        if metadata.get("deletionTimestamp") and (metadata.get("finalizers") or []) == finalizers:
             return obj
         marks: KubeObject = {"deletionTimestamp": metadata.get("deletionTimestamp") or self._now()}
         if finalizers:

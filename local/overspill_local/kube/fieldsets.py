@@ -40,7 +40,7 @@ def _walk(value: Any, path: Path, name: str, lists: ListTypes) -> Iterator[Path]
             segment = "k:" + json.dumps({key: item[key]}, separators=(",", ":"))
             yield (*path, segment)
             yield from _walk(item, (*path, segment), "", lists)
-    elif path:
+    elif path and not (value == [] and lists.has_items_of_their_own(name)):
         yield path
 
 

@@ -21,7 +21,6 @@ from overspill_local.kube.writing import write
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
-    from datetime import datetime
 
 _MAX_BODY_BYTES = 3 * 1024 * 1024
 _SHUTDOWN_TIMEOUT_S = 0.5
@@ -36,7 +35,7 @@ class KubeServer:
     """One embedded Kubernetes API: objects in memory, served over HTTP or HTTPS.
 
     `token_is_valid` says whether a bearer token is accepted; without one that is, the answer is 401.
-    `read_pod_log` is asked for the log of a pod.
+    `read_pod_log` is asked for the log of a pod. `store` may be one with a clock or a journal of the caller's.
     """
 
     def __init__(
@@ -44,9 +43,9 @@ class KubeServer:
         *,
         token_is_valid: Callable[[str], bool],
         read_pod_log: PodLogReader = _no_log,
-        now: Callable[[], datetime] | None = None,
+        store: KubeStore | None = None,
     ) -> None:
-        self.store = KubeStore(now=now) if now else KubeStore()
+        self.store = store or KubeStore()
         self._token_is_valid = token_is_valid
         self._read_pod_log = read_pod_log
         self._is_stopping = False
@@ -65,8 +64,13 @@ class KubeServer:
         """End the watch streams and serve no more; to be called once."""
         self._is_stopping = True
         self.store.wake_watchers()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._runner is None or self._runner.server is None:
+            return
+        transports = [each.transport for each in self._runner.server.connections if each.transport]
+        await self._runner.cleanup()
+        for transport in transports:
+            # A client that keeps its connection open takes no leave: TLS would wait half a minute for it.
+            transport.abort()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -22,6 +22,10 @@ class ListTypes:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sets: frozenset[str] = frozenset()
 
+    def has_items_of_their_own(self, name: str) -> bool:
+        """Whether the items of field `name` are owned one by one, so that an empty list owns nothing."""
+        return name in self.keys or name in self.sets
+
     def key_for(self, name: str, *lists: Sequence[Any]) -> str | None:
         """Return the member that identifies the items of field `name`, or None if its lists are atomic."""
         items = [item for items in lists for item in items]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from overspill_local.kube.fieldsets import Path, field_paths, from_fields_v1, to_fields_v1, value_at
+from overspill_local.kube.fieldsets import Path, field_paths, from_fields_v1, to_fields_v1, value_at, with_ancestors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,9 +110,10 @@ def ownership_after_update(
     old, new = owned_part(before, manager.subresource), owned_part(after, manager.subresource)
     old_paths, new_paths = field_paths(old, lists), field_paths(new, lists)
     changed = frozenset(path for path in new_paths if _differs(old, new, path))
+    gone = with_ancestors(old_paths) - with_ancestors(new_paths)
     ownership = read_ownership(before)
-    disown(ownership, changed | (old_paths - new_paths), keep=manager)
-    mine = ownership[manager].paths - (old_paths - new_paths) if manager in ownership else frozenset()
+    disown(ownership, changed | gone, keep=manager)
+    mine = ownership[manager].paths - gone if manager in ownership else frozenset()
     claim_fields(ownership, manager, mine | changed, stamp)
     return ownership
 

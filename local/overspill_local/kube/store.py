@@ -129,7 +129,7 @@ class KubeStore:
 
     def _new_object(self, resource: ResourceType, body: KubeObject, namespace: str | None) -> KubeObject:
         obj = copy.deepcopy(body)
-        metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if value is not None}
+        metadata = _without_empty(obj.get("metadata") or {})
         if resource.namespaced:
             if metadata.setdefault("namespace", namespace or "default") != (namespace or metadata["namespace"]):
                 raise bad_request(
@@ -226,6 +226,11 @@ def _spec(obj: KubeObject) -> KubeObject:
     return {key: value for key, value in obj.items() if key not in {"metadata", "status"}}
 
 
+def _without_empty(metadata: KubeObject) -> KubeObject:
+    """Return metadata without nulls, empty tables and empty lists, which Kubernetes does not store."""
+    return {key: value for key, value in metadata.items() if value not in (None, {}, [])}
+
+
 def _merged(resource: ResourceType, current: KubeObject, desired: KubeObject, manager: Manager) -> KubeObject:
     """Return `desired` with what its writer may not change taken from `current`."""
     desired = copy.deepcopy(desired)
@@ -234,9 +239,8 @@ def _merged(resource: ResourceType, current: KubeObject, desired: KubeObject, ma
         obj = {key: value for key, value in current.items() if key != "status"}
         obj |= {"status": desired["status"]} if "status" in desired else {}
     else:
-        metadata = {
-            key: value for key, value in desired["metadata"].items() if key not in _SYSTEM_FIELDS and value is not None
-        }
+        metadata = {key: value for key, value in desired["metadata"].items() if key not in _SYSTEM_FIELDS}
+        metadata = _without_empty(metadata)
         metadata |= {key: current["metadata"][key] for key in _SYSTEM_FIELDS if key in current["metadata"]}
         obj = desired
         if "status" in resource.subresources:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import ssl
@@ -196,6 +197,12 @@ def wait_until(condition, what: str):
     return result
 
 
+@pytest.fixture(scope="session")
+def eventually():
+    """Return a function that waits until a condition holds, or fails after a deadline."""
+    return wait_until
+
+
 @pytest.fixture(scope="session", params=["embedded", "kube-apiserver"])
 def backend(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
@@ -296,12 +303,14 @@ def make_widget(custom, widgets, namespace):
 
 @pytest.fixture
 def refused():
-    """Return a context that expects an ApiException of a code and yields the Status body."""
+    """Return a context that expects an ApiException of a code, and yields what then holds the Status body."""
 
     @contextlib.contextmanager
     def expectation(code: int):
+        status = {}
         with pytest.raises(ApiException) as caught:
-            yield caught
+            yield status
         assert caught.value.status == code, caught.value.body
+        status |= json.loads(caught.value.body)
 
     return expectation
