@@ -159,7 +159,7 @@ class Actions:
         if decision.code is not Code.MAX_LIFETIME and burst.ranks & self._instance.allocated():
             log.info("leave.postponed", extra={"reason": "the scheduler has work on these ranks"})
             return False
-        self._save(burst.model_copy(update={"told_to_leave_at": now}))
+        self._store.save(burst.model_copy(update={"told_to_leave_at": now}))
         self._instance.leave(burst.ranks)
         return True
 

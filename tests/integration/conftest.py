@@ -1,0 +1,214 @@
+"""An embedded cloud with the real functions as processes, and a client that publishes, listens and waits."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Future
+
+import pytest
+from google.api_core import exceptions as google_errors
+
+from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud
+from overspill_local.topics import Redelivery, publisher_client, subscriber_client
+from overspill_shared import names, sealing
+from overspill_shared.messages import BurstEvent, TeardownRequest, decode, encode
+
+WAIT_S = 60
+
+
+class CloudInThread:
+    """A cloud whose loop runs in a thread of its own, so that tests are plain functions."""
+
+    def __init__(self, options):
+        self._options = options
+        self._ready = Future()
+        self._stopping = None
+        self._loop = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        self.cloud = self._ready.result(WAIT_S)
+        self.publisher = publisher_client(self.cloud.endpoints["pubsub"])
+        self.subscriber = subscriber_client(self.cloud.endpoints["pubsub"])
+        return self
+
+    def __exit__(self, *_exc):
+        self.publisher.transport.close()
+        self.subscriber.transport.close()
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(WAIT_S)
+        assert self.cloud.processes_left() == 0
+
+    def _run(self):
+        asyncio.run(self._serve())
+
+    async def _serve(self):
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with EmbeddedCloud(self._options) as cloud:
+                self._ready.set_result(cloud)
+                await self._stopping.wait()
+        except BaseException as exc:
+            if not self._ready.done():
+                self._ready.set_exception(exc)
+            raise
+
+    def call(self, coroutine):
+        """Run a coroutine in the cloud's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(WAIT_S)
+
+    # -- messages
+
+    def publish(self, message):
+        body, attributes = encode(message)
+        self.publish_raw(message.topic, body, attributes)
+
+    def publish_raw(self, topic, body, attributes):
+        path = f"projects/{PROJECT}/topics/{topic}"
+        self.publisher.publish(topic=path, messages=[{"data": body, "attributes": attributes}], timeout=WAIT_S)
+
+    def for_here(self, request):
+        """Give a request sealed for this cloud's function."""
+        keys = sealing.unseal(request.sealed_keys, sealing.Binding.of(request), self.test_private_key)
+        sealed = sealing.seal(keys, sealing.Binding.of(request), self.cloud.environ()["OVERSPILL_PUBLIC_KEY"])
+        return request.model_copy(update={"sealed_keys": sealed})
+
+    def kinds(self, burst_id):
+        """Give the kinds of the events about a burst so far, in order."""
+        return [
+            event.facts["kind"]
+            for event in tuple(self.cloud.timeline.events)
+            if event.name == "message.published"
+            and event.facts["topic"] == names.TOPIC_EVENTS
+            and event.facts.get("burst_id") == burst_id
+        ]
+
+    def wait_for_kind(self, burst_id, kind, *, times=1):
+        self.wait_until(lambda: self.kinds(burst_id).count(kind) >= times, f"{kind} of {burst_id}")
+        return self.kinds(burst_id)
+
+    def wait_until(self, condition, what):
+        deadline = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < deadline, f"{what} did not come; events: {self.cloud.timeline.events[-20:]}"
+            time.sleep(0.02)
+
+    def event_of(self, burst_id, kind):
+        """Give the first event of that kind, as its subscriber gets it."""
+        self.wait_until(lambda: self._events_of(burst_id, kind), f"{kind} of {burst_id}")
+        return self._events_of(burst_id, kind)[0]
+
+    def _events_of(self, burst_id, kind):
+        return [event for event in self.events() if event.burst_id == burst_id and event.kind == kind]
+
+    def events(self):
+        """Give every event that was ever published, from a subscription made before the first."""
+        self._pull(self.tap_path, self._seen)
+        return [decode(BurstEvent, message.data) for message in self._seen]
+
+    def make_tap(self):
+        self.tap_path = f"projects/{PROJECT}/subscriptions/tests-tap"
+        self._seen = []
+        self.subscriber.create_subscription(
+            request={"name": self.tap_path, "topic": f"projects/{PROJECT}/topics/{names.TOPIC_EVENTS}"}
+        )
+
+    def dead_letters(self, topic):
+        """Give the messages in a topic's dead-letter subscription, without acking them for good."""
+        path = f"projects/{PROJECT}/subscriptions/{names.dead_letter_topic(topic)}"
+        self._pull(path, self._dead.setdefault(topic, []))
+        return self._dead[topic]
+
+    def _pull(self, path, into):
+        request = {"subscription": path, "max_messages": 1000}
+        try:
+            answer = self.subscriber.pull(request=request, timeout=0.3, retry=None)
+        except google_errors.DeadlineExceeded:  # nothing waits
+            return
+        into.extend(received.message for received in answer.received_messages)
+        if ids := [received.ack_id for received in answer.received_messages]:
+            self.subscriber.acknowledge(request={"subscription": path, "ack_ids": ids})
+
+    # -- the cloud
+
+    def kill(self, *words):
+        """SIGKILL every process of this cloud whose command line has all these words."""
+        found = [p for p in self.cloud.supervisor.found() if all(word in str(p.cmdline) for word in words)]
+        assert found, f"no process with {words}"
+        for process in found:
+            os.kill(process.pid, signal.SIGKILL)
+
+    def clusters(self):
+        return self.cloud.clusters_left()
+
+    def creates(self, cluster):
+        """Count how often a cluster was made."""
+        events = tuple(self.cloud.timeline.events)
+        return sum(event.name == "cluster.provisioning" and event.facts["cluster"] == cluster for event in events)
+
+
+@pytest.fixture(scope="session")
+def start_cloud(keypair):
+    """Give a factory of running clouds, as context managers; the brokers in pods are the stand-in's."""
+
+    def start(**options):
+        defaults = {"flux": "stand-in", "create_s": 0.1, "delete_s": 0.05, "poll_s": 0.05}
+        redelivery = options.pop("redelivery", Redelivery(min_backoff_s=0.1, max_backoff_s=0.5, max_attempts=5))
+        cloud = CloudInThread(CloudOptions(**{**defaults, "redelivery": redelivery, **options}))
+        cloud.test_private_key = keypair[1]
+        cloud._dead = {}
+        return cloud
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def cloud(start_cloud):
+    """One cloud for a module's tests; each uses a burst of its own."""
+    with start_cloud() as running:
+        running.make_tap()
+        yield running
+
+
+@pytest.fixture
+def request_here(cloud, burst_request, request):
+    """Give a factory of requests that this cloud's functions accept, each for a burst of its own."""
+    numbers = iter(range(1000))
+
+    def build(**changes):
+        now = time.time()
+        generation = int(now) + next(numbers) * 100_000 + abs(hash(request.node.name)) % 100_000
+        content = {
+            "deployment": "default",
+            "generation": generation,
+            "size": 2,
+            "lead": {"host": "127.0.0.1", "port": 9},
+            "requested_at": now,
+            "deadline_at": now + 600,
+            "expires_at": now + 900,
+            "hard_end_at": now + 3600,
+            **changes,
+        }
+        return cloud.for_here(burst_request(**content))
+
+    return build
+
+
+@pytest.fixture
+def teardown_of():
+    """Give the request that ends a burst."""
+    def build(request):
+        return TeardownRequest(
+            burst_id=request.burst_id,
+            generation=request.generation,
+            deployment=request.deployment,
+            lead=request.lead.id,
+            zone=request.zone,
+            reason="operator",
+            requested_at=time.time(),
+        )
+
+    return build
