@@ -95,6 +95,7 @@ def test_label_values_of_different_texts_differ(one, other):
 def test_label_values_of_similar_texts_differ(one, other):
     long = "x" * 70
 
+    assert re.fullmatch(LABEL_VALUE, names.label_value(long + one))
     assert (names.label_value(long + one) == names.label_value(long + other)) == (one == other)
 
 

@@ -1,7 +1,7 @@
 import traceback
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from overspill_shared.errors import ConfigError
 from overspill_shared.settings import Settings, load
@@ -181,6 +181,14 @@ def test_load_shows_no_value_in_its_errors(file):
 
     assert "canary" not in str(error)
     assert "canary" not in "".join(traceback.format_exception(error))
+
+
+def test_settings_show_no_value_in_validation_errors_either():
+    with pytest.raises(ValidationError) as caught:
+        Example(port="canary")
+
+    assert "port" in str(caught.value)
+    assert "canary" not in str(caught.value)
 
 
 def test_settings_are_frozen_and_keep_their_class():
