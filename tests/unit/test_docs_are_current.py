@@ -26,15 +26,18 @@ def test_generated_docs_are_what_the_code_says():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_export_writes_lifecycle_and_a_schema_for_each_message(export, tmp_path):
+def test_export_writes_lifecycle_settings_and_a_schema_for_each_message(export, tmp_path):
     assert export.main(["--docs", str(tmp_path)]) == 0
 
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {"lifecycle.md", *(f"messages/{model.__name__}.schema.json" for model in MESSAGES)}
+    schemas = {f"messages/{model.__name__}.schema.json" for model in MESSAGES}
+    assert written == {"lifecycle.md", "settings.md"} | schemas
     assert export.main(["--docs", str(tmp_path), "--check"]) == 0
 
 
-@pytest.mark.parametrize("path", ["lifecycle.md", "messages/Sweep.schema.json", "messages/Forgotten.schema.json"])
+@pytest.mark.parametrize(
+    "path", ["lifecycle.md", "settings.md", "messages/Sweep.schema.json", "messages/Forgotten.schema.json"]
+)
 def test_check_names_a_stale_file_and_writes_nothing(export, tmp_path, capsys, path):
     export.main(["--docs", str(tmp_path)])
     (tmp_path / path).write_text("stale")
