@@ -6,7 +6,6 @@ once a cluster runs, not when the function starts.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_provision.plan import BurstObjects
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from overspill_shared.messages import BurstRequest
     from overspill_shared.ports import KubernetesApi
     from overspill_shared.sealing import Keys
-
-log = logging.getLogger(__name__)
 
 API_VERSION: Final = "flux-framework.org/v1alpha2"
 KIND: Final = "MiniCluster"

@@ -5,6 +5,7 @@ import pytest
 from overspill_provision.cluster_spec import build_cluster_spec
 from overspill_shared.clusters import Cluster, ClusterOperation, ClusterStatus, Complaint, OperationKind
 from overspill_shared.errors import (
+    AlreadyExists,
     CapacityUnavailable,
     CloudError,
     ConfigError,
@@ -222,6 +223,39 @@ def test_provision_deploy_refused_for_good_deletes_the_cluster(
 
     assert publisher.kinds == ["accepted", "cluster-creating", "cluster-running", "failed"]
     assert [cluster.status for cluster in clusters.known.values()] == [ClusterStatus.STOPPING]
+
+
+def test_provision_cluster_replaced_while_it_fails_is_not_deleted(
+    deliver, burst_request, publisher, clusters, kubernetes, faults
+):
+    request = burst_request()
+    theirs = our_cluster(request, ClusterStatus.RUNNING, labels={})
+
+    def replaced(manifest):
+        clusters.put(theirs)
+        raise PermissionDenied("no right.")
+
+    kubernetes.apply = replaced
+
+    deliver(request)
+
+    assert publisher.kinds[-1] == "failed"
+    assert clusters.known == {theirs.name: theirs}
+    assert "delete" not in faults.calls
+
+
+def test_provision_cluster_made_by_another_delivery_is_taken_up(deliver, burst_request, publisher, clusters):
+    request = burst_request()
+
+    def made_by_another(zone, spec):
+        clusters.put(our_cluster(request, ClusterStatus.RUNNING))
+        raise AlreadyExists(f"{spec.name} exists already.")
+
+    clusters.create = made_by_another
+
+    deliver(request)
+
+    assert publisher.kinds == ALL_KINDS
 
 
 @pytest.mark.parametrize("call", ["read MiniCluster", "list_pods", "get"])

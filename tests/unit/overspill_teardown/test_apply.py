@@ -87,13 +87,19 @@ def test_teardown_again_after_the_end_repeats_it_with_the_same_id(deliver, put, 
     assert publisher.events[2].receipt.clusters_deleted == (name,)
 
 
-def test_teardown_cluster_gone_between_look_and_delete_is_removed(deliver, put, teardown_request, publisher, faults):
-    put(ClusterStatus.STOPPING, changes_at=0)
-    faults.order("delete", NotFound("gone."))
+def test_teardown_cluster_gone_between_look_and_delete_is_removed(deliver, put, teardown_request, publisher, clusters):
+    name = put(ClusterStatus.RUNNING)
+
+    def gone(zone, name):
+        del clusters.known[name]
+        raise NotFound(f"there is no {name}.")
+
+    clusters.delete = gone
 
     deliver(teardown_request())
 
     assert publisher.kinds == ["removed"]
+    assert publisher.events[0].receipt.clusters_deleted == (name,)
 
 
 def test_teardown_cluster_of_another_lead_is_refused_and_left_alone(deliver, put, teardown_request, clusters, faults):
