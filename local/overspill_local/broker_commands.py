@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from overspill_local import pod_hostname
+from overspill_local.standin_brokers import broker_argv
 from overspill_shared.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ def _real(*, hostname: str, config_directory: Path, run_directory: Path) -> list
 
 
 def _stand_in(*, hostname: str, config_directory: Path, run_directory: Path) -> list[str]:
-    argv = [
-        *(sys.executable, "-m", "overspill_local.standin", "broker"),
-        *("--config-path", str(config_directory)),
-        *("--hostname", hostname),
-        *("--rundir", str(run_directory)),
-    ]
+    argv = broker_argv(hostname=hostname, config_directory=config_directory, run_directory=run_directory)
     return pod_hostname.wrap(hostname, argv)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -126,16 +127,33 @@ class EmbeddedCloud:
         """Give the clusters that exist, in whatever state."""
         return tuple(sorted({*self._backend.running, *self._gke.cluster_names()}))
 
+    def keep_logs(self) -> Path:
+        """Copy what every process wrote to a folder that outlives the cloud; keys are not among it."""
+        kept = Path(tempfile.mkdtemp(prefix="overspill-logs-"))
+        shutil.copytree(self.folder / "log", kept, dirs_exist_ok=True)
+        return kept
+
     def processes_left(self) -> int:
         """Count the live processes of this run: after `stop`, the proof that nothing is left."""
         return len(marked_processes(self._marker))
 
     async def start_agent(self, environ: Mapping[str, str]) -> Process:
-        """Start `overspill agent` with this environment; what it logs goes to the timeline."""
+        """Start `overspill agent` with this environment and wait until it serves; its log goes to the timeline.
+
+        Raises ProcessError with its last output if it does not come to serve its instance.
+        """
         argv = [sys.executable, "-m", "overspill_agent", "agent", "--log-format", "json"]
-        return await self.supervisor.start(
-            "agent", argv, env=environ, on_line=lambda line: self._note_log("agent", line)
-        )
+        serves = asyncio.Event()
+
+        def hear(line: str) -> None:
+            self._note_log("agent", line)
+            if '"agent.started"' in line:
+                serves.set()
+
+        async def is_serving() -> bool:
+            return serves.is_set()
+
+        return await self.supervisor.start("agent", argv, env=environ, on_line=hear, ready=is_serving)
 
     async def _start(self) -> None:
         self.folder = Path(

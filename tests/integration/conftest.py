@@ -200,6 +200,7 @@ def request_here(cloud, burst_request, request):
 @pytest.fixture
 def teardown_of():
     """Give the request that ends a burst."""
+
     def build(request):
         return TeardownRequest(
             burst_id=request.burst_id,

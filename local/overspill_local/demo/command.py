@@ -8,8 +8,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from overspill_local.demo.real_lead import RealLead
 from overspill_local.demo.outcome import Outcome
+from overspill_local.demo.real_lead import RealLead
 from overspill_local.demo.scenario import SLOT, DemoOptions, Scenario
 from overspill_local.flux_brokers import LeadLayout, Scheduler
 from overspill_local.frobnicator_path import frobnicator_path
@@ -48,34 +48,23 @@ async def _play(options: DemoOptions, timeline: Timeline, outcome: Outcome) -> N
     if task is not None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
-    await Scenario(options, lambda folder, port: _lead(options, folder, port), timeline, outcome).play()
+    await Scenario(options, lambda folder, port: make_lead(options, folder, port), timeline, outcome).play()
 
 
-def _lead(options: DemoOptions, folder: Path, port: int) -> DemoLead:
-    cores = max(1, os.cpu_count() or 1)
-    if options.flux == "real":
-        return RealLead(
-            LeadLayout(
-                directory=folder,
-                port=port,
-                frobnicator_path=frobnicator_path(),
-                scheduler=Scheduler(options.scheduler),
-                local_nodes=options.local_nodes,
-                slot_name=SLOT,
-                slot_nodes=options.nodes,
-                cores=cores,
-            )
-        )
-    from overspill_local.demo.standin_lead import StandInLead  # noqa: PLC0415 - only one of the two is needed
-    from overspill_local.standin_lead import StandInLayout  # noqa: PLC0415
-
-    return StandInLead(
-        StandInLayout(
-            directory=folder,
-            port=port,
-            local_nodes=options.local_nodes,
-            slot_name=SLOT,
-            slot_nodes=options.nodes,
-            cores=cores,
-        )
+def make_lead(options: DemoOptions, folder: Path, port: int) -> DemoLead:
+    """Give the lead instance that the options ask for, to be started in `folder` and listening on `port`."""
+    layout = LeadLayout(
+        directory=folder,
+        port=port,
+        frobnicator_path=frobnicator_path(),
+        scheduler=Scheduler.SIMPLE if options.scheduler == Scheduler.SIMPLE else Scheduler.FLUXION,
+        local_nodes=options.local_nodes,
+        slot_name=SLOT,
+        slot_nodes=options.nodes,
+        cores=os.cpu_count() or 1,
     )
+    if options.flux == "real":
+        return RealLead(layout)
+    from overspill_local.demo.standin_lead import StandInLead  # noqa: PLC0415 - only where Flux is missing
+
+    return StandInLead(layout)

@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from overspill_local import pod_hostname
+from overspill_local.demo.commands import output_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from overspill_local.demo.commands import Finished
+    from overspill_local.flux_brokers import LeadLayout
     from overspill_local.supervisor import Supervisor
 
 START_TIMEOUT_S: Final = 30.0
@@ -20,10 +24,11 @@ COMMAND_TIMEOUT_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """What the instance says of a job that has ended; times in epoch seconds."""
+    """What the instance says of a job; times in epoch seconds."""
 
     state: str
     nodes: tuple[str, ...]
+    submitted_at: float
     started_at: float | None
     ended_at: float | None
 
@@ -61,3 +66,44 @@ class DemoLead(Protocol):
     async def drained(self) -> int:
         """Count the drained ranks."""
         ...
+
+
+class LeadCommands(Protocol):
+    """The commands that run a lead, real Flux's or the stand-in's."""
+
+    @property
+    def uri(self) -> str:
+        """What FLUX_URI must be."""
+        ...
+
+    def keygen_argv(self) -> list[str]:
+        """Make the certificate."""
+        ...
+
+    def local_argv(self, rank: int) -> list[str]:
+        """Run one of the lead's own brokers."""
+        ...
+
+    def wait_argv(self, *, timeout_s: float) -> list[str]:
+        """Wait until the lead's own ranks are online."""
+        ...
+
+
+async def start_brokers(
+    layout: LeadLayout, commands: LeadCommands, supervisor: Supervisor, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Write a lead's files, start its own brokers and wait; gives the environment that finds it.
+
+    Raises CommandFailed or ProcessError with what the failing command said.
+    """
+    for directory in layout.directories:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    for file, text in layout.files.items():
+        file.write_text(text)
+    await output_of(commands.keygen_argv(), env=environ, timeout_s=COMMAND_TIMEOUT_S)
+    for rank in layout.local_ranks:
+        argv = pod_hostname.wrap(layout.hosts[rank], commands.local_argv(rank))
+        await supervisor.start(f"lead-{rank}", argv, env=environ)
+    found = {**environ, "FLUX_URI": commands.uri}
+    await output_of(commands.wait_argv(timeout_s=START_TIMEOUT_S), env=found, timeout_s=START_TIMEOUT_S + 5)
+    return found

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from overspill_local import pod_hostname
 from overspill_local.demo.commands import Finished, output_of, run
-from overspill_local.demo.lead import COMMAND_TIMEOUT_S, START_TIMEOUT_S, JobFacts
+from overspill_local.demo.lead import COMMAND_TIMEOUT_S, JobFacts, start_brokers
 from overspill_shared.hostlist import expand
 
 if TYPE_CHECKING:
@@ -27,19 +26,9 @@ class RealLead:
         self._environ: Mapping[str, str] = {}
 
     async def start(self, supervisor: Supervisor, environ: Mapping[str, str]) -> None:
-        """Write the configuration, start the brokers, wait, and start the queues."""
-        layout = self._layout
-        for directory in layout.directories:
-            directory.mkdir(mode=0o700, exist_ok=True)
-        for file, text in layout.files.items():
-            file.write_text(text)
-        await output_of(layout.keygen_argv(), env=environ, timeout_s=COMMAND_TIMEOUT_S)
-        self._environ = {**environ, "FLUX_URI": self.uri}
-        for rank in layout.local_ranks:
-            host = layout.hosts[rank]
-            await supervisor.start(f"lead-{rank}", pod_hostname.wrap(host, layout.local_argv(rank)), env=environ)
-        await output_of(layout.wait_argv(timeout_s=START_TIMEOUT_S), env=self._environ, timeout_s=START_TIMEOUT_S + 5)
-        await output_of(layout.start_queues_argv(), env=self._environ, timeout_s=COMMAND_TIMEOUT_S)
+        """Start the brokers, then the queues: named ones begin stopped."""
+        self._environ = await start_brokers(self._layout, self._layout, supervisor, environ)
+        await output_of(self._layout.start_queues_argv(), env=self._environ, timeout_s=COMMAND_TIMEOUT_S)
 
     def submit_command(self, nodes: int, command: Sequence[str], *, burstable: bool) -> list[str]:
         """Give the command line: no constraint, no queue."""
@@ -60,6 +49,7 @@ class RealLead:
         return JobFacts(
             state=str(facts.get("status", "")),
             nodes=expand(str(facts.get("nodelist", ""))),
+            submitted_at=facts["t_submit"],
             started_at=facts.get("t_run"),
             ended_at=facts.get("t_cleanup") or facts.get("t_inactive"),
         )

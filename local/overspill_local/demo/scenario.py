@@ -80,10 +80,13 @@ class Scenario:
         cloud = EmbeddedCloud(cloud_options, self._timeline)
         try:
             async with cloud:
-                await self._play_in(cloud)
-                self._outcome.leftovers.clusters = len(cloud.clusters_left())
-        except (OverspillError, ProcessError, TimeoutError) as exc:
-            self._fail(exc)
+                try:
+                    await self._play_in(cloud)
+                    self._outcome.leftovers.clusters = len(cloud.clusters_left())
+                except (OverspillError, TimeoutError) as exc:
+                    self._fail(exc, logs=cloud.keep_logs())
+        except OverspillError as exc:
+            self._fail(exc, logs=None)
         except asyncio.CancelledError:
             self._outcome.fail("interrupted", "The demo was interrupted.", "Run it again.")
             raise
@@ -101,11 +104,11 @@ class Scenario:
         )
         await self._start_agent(cloud, environ)
         await self._show_resources("before")
-        jobid, submitted_at = await self._submit()
+        jobid = await self._submit()
         try:
             await self._run_jobs(jobid)
         finally:
-            await self._collect(jobid, submitted_at)
+            await self._collect(jobid)
         if not self._options.keep:
             await self._tear_down()
 
@@ -118,14 +121,12 @@ class Scenario:
                 "OVERSPILL_JOIN_TIMEOUT_S": str(self._options.create_s + SLACK_S),
             }
         )
-        await self._waiter.log("agent.started", timeout_s=20, what="the agent serves the lead")
 
-    async def _submit(self) -> tuple[str, float]:
-        """Submit the burstable job first, then a local one that is to pass it."""
-        submitted_at = self._timeline.now()
+    async def _submit(self) -> str:
+        """Submit the burstable job first, so that the local one must pass it."""
         jobid = await self._submit_one(self._options.nodes, self._options.command, burstable=True)
         self._outcome.job.id = jobid
-        return jobid, submitted_at
+        return jobid
 
     async def _submit_one(self, nodes: int, command: tuple[str, ...], *, burstable: bool) -> str:
         argv = self._lead.submit_command(nodes, command, burstable=burstable)
@@ -167,7 +168,7 @@ class Scenario:
                 "job-failed", f"The job ended with exit code {finished.code}: {finished.stderr.strip()[-300:]}"
             )
 
-    async def _collect(self, jobid: str, submitted_at: float) -> None:
+    async def _collect(self, jobid: str) -> None:
         """Fill in what is known of the burst and its job, however it went."""
         facts = await self._lead.job(jobid)
         self._outcome.job.state = facts.state
@@ -183,7 +184,7 @@ class Scenario:
         if joined is not None:
             self._outcome.ranks_joined = int(joined.facts.get("nodes", 0))
         timings = self._outcome.timings
-        timings.submit_to_request_s = _between(submitted_at, request)
+        timings.submit_to_request_s = _between(facts.submitted_at - self._timeline.epoch(0), request)
         timings.request_to_ready_s = _between(request, ready)
         timings.ready_to_joined_s = _between(ready, joined)
         if joined is not None and facts.started_at is not None:
@@ -206,11 +207,18 @@ class Scenario:
     async def _show_resources(self, when: str) -> None:
         self._timeline.add("resources", when=when, text=(await self._lead.resources()).rstrip())
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, *, logs: Path | None) -> None:
+        code, text = "timeout", str(error) or "Something took too long."
         if isinstance(error, OverspillError):
-            self._outcome.fail(error.code, error.text, error.remedy)
-        else:
-            self._outcome.fail("timeout", str(error) or "Something took too long.", "Look at the timeline above.")
+            code, text = error.code, error.text
+        where = f" What every process wrote is in {logs}." if logs else ""
+        self._outcome.fail(code, text, f"{_remedy(error)}{where}".strip())
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, ProcessError):  # it names a log file that is gone with the cloud
+        return ""
+    return error.remedy if isinstance(error, OverspillError) else "Look at the timeline above."
 
 
 def _as_typed(argv: list[str]) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from overspill_local import pod_hostname
 from overspill_local.demo.commands import Finished, output_of, run
-from overspill_local.demo.lead import COMMAND_TIMEOUT_S, START_TIMEOUT_S, JobFacts
+from overspill_local.demo.lead import COMMAND_TIMEOUT_S, JobFacts, start_brokers
 from overspill_local.standin.client import StandInClient
 from overspill_local.standin.jobid import parse_jobid
+from overspill_local.standin_brokers import StandInBrokers
 from overspill_shared.errors import OverspillError
 from overspill_shared.hostlist import expand
 from overspill_shared.idset import parse_idset
@@ -17,7 +17,7 @@ from overspill_shared.idset import parse_idset
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from overspill_local.standin_lead import StandInLayout
+    from overspill_local.flux_brokers import LeadLayout
     from overspill_local.supervisor import Supervisor
 
 PROGRAM = (sys.executable, "-m", "overspill_local.standin")
@@ -26,26 +26,16 @@ PROGRAM = (sys.executable, "-m", "overspill_local.standin")
 class StandInLead:
     """The stand-in."""
 
-    def __init__(self, layout: StandInLayout) -> None:
+    def __init__(self, layout: LeadLayout) -> None:
         self._layout = layout
-        self.uri = layout.uri
+        self._brokers = StandInBrokers(layout=layout)
+        self.uri = self._brokers.uri
         self.scheduler = "stand-in"
         self._environ: Mapping[str, str] = {}
 
     async def start(self, supervisor: Supervisor, environ: Mapping[str, str]) -> None:
-        """Write the configuration, start the brokers, and wait until they are online."""
-        layout = self._layout
-        layout.write()
-        self._environ = {**environ, "FLUX_URI": self.uri}
-        for rank in layout.local_ranks:
-            argv = pod_hostname.wrap(layout.hosts[rank], layout.local_argv(rank))
-            await supervisor.start(f"lead-{rank}", argv, env=environ)
-        wanted = frozenset(layout.local_ranks)
-        async with await StandInClient.connect(self.uri, timeout_s=START_TIMEOUT_S) as client:
-            async for event in client.events():
-                if event["kind"] == "online" and wanted <= parse_idset(event["ranks"]):
-                    return
-        raise OverspillError("The stand-in's lead went away while it started.")
+        """Start the brokers."""
+        self._environ = await start_brokers(self._layout, self._brokers, supervisor, environ)
 
     def submit_command(self, nodes: int, command: Sequence[str], *, burstable: bool) -> list[str]:
         """Give the command line."""
@@ -67,8 +57,9 @@ class StandInLead:
         return JobFacts(
             state=str(job["result"] or job["state"]),
             nodes=expand(str(job["nodelist"] or "")),
-            started_at=job.get("started_at"),
-            ended_at=job.get("ended_at"),
+            submitted_at=job["t_submit"],
+            started_at=job["t_run"],
+            ended_at=job["t_cleanup"],
         )
 
     async def resources(self) -> str:

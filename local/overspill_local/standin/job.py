@@ -107,6 +107,9 @@ class Job:
             return "CANCELED" if self.failure["type"] == "cancel" else "FAILED"
         return "FAILED" if self.waitstatus else "COMPLETED"
 
+    def _time_of(self, name: str) -> float | None:
+        return next((event["at"] for event in self.events if event["name"] == name), None)
+
     def summary(self) -> dict[str, Any]:
         """Give what `job.list` says of it."""
         demand = self.spec.demand
@@ -122,6 +125,8 @@ class Job:
             "ranks": format_idset(share.rank for share in self.shares),
             "nodelist": hostlist.compress(share.host for share in self.shares),
             "t_submit": self.events[0]["at"],
+            "t_run": self._time_of("start"),
+            "t_cleanup": self._time_of("finish"),
             "waitstatus": self.waitstatus,
             "exception": self.failure,
             "memo": self.memo,
