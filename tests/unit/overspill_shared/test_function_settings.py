@@ -22,7 +22,7 @@ def test_load_for_function_without_project_names_the_key():
 def test_load_for_function_defaults():
     settings = load_for_function(FunctionSettings, {"OVERSPILL_PROJECT": "demo"})
 
-    assert (settings.deployment, settings.poll_s, settings.log_level) == ("default", 5, "INFO")
+    assert (settings.deployment, settings.poll_s, settings.log_level) == ("default", 5, "info")
 
 
 def test_load_for_function_names_all_wrong_keys_at_once():
