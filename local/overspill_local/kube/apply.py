@@ -94,18 +94,27 @@ def _conflicts(
     ownership: Ownership,
     manager: Manager,
 ) -> list[FieldConflict]:
+    """Return the fields of others that could not stay what they are, in order."""
+    clashing = frozenset(
+        path
+        for path in with_ancestors(mine)
+        if not is_item(path) and _clashes(value_at(live, path), value_at(wanted, path), is_leaf=path in mine)
+    )
     return [
         FieldConflict(other, path)
         for other, claim in ownership.items()
         if other != manager
-        for path in sorted(claim.paths & mine)
-        if not is_item(path) and _clashes(value_at(live, path), value_at(wanted, path))
+        for path in sorted(claim.paths)
+        if with_ancestors([path]) & clashing
     ]
 
 
-def _clashes(live: Any, wanted: Any) -> bool:
-    """Whether two values of a field cannot both stand; two tables can, member by member."""
-    return bool(live != wanted) and not (isinstance(live, dict) and isinstance(wanted, dict))
+def _clashes(live: Any, wanted: Any, *, is_leaf: bool) -> bool:
+    """Whether a field cannot hold both values; tables merge by member, and lists that are no leaf by item."""
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        return False
+    merges_by_item = isinstance(live, list) and isinstance(wanted, list) and not is_leaf
+    return bool(live != wanted) and not merges_by_item
 
 
 def _dropped(ownership: Ownership, manager: Manager, mine: frozenset[Path]) -> frozenset[Path]:

@@ -54,10 +54,11 @@ def _members(path: str) -> tuple[str, ...]:
     return tuple(path.strip(".").split("."))
 
 
-def established(definition: KubeObject, now: str) -> KubeObject:
-    """Return the definition with the status of one that is served; `now` is RFC 3339."""
+def established(definition: KubeObject, before: KubeObject | None, now: str) -> KubeObject:
+    """Return the definition with the status of one that is served: since `now` (RFC 3339), or since before."""
     spec = definition["spec"]
-    condition = {"status": "True", "lastTransitionTime": now, "message": ""}
+    since = before["status"]["conditions"][0]["lastTransitionTime"] if before else now
+    condition = {"status": "True", "lastTransitionTime": since, "message": ""}
     conditions = [
         {"type": "NamesAccepted", "reason": "NoConflicts", **condition},
         {"type": "Established", "reason": "InitialNamesAccepted", **condition},

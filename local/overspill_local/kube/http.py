@@ -55,13 +55,15 @@ class KubeServer:
         """Serve on `host`, and return the port: a free one if `port` is 0. With `ssl_context`, HTTPS only."""
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_TIMEOUT_S
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=ssl_context).start()
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """End the watch streams and serve no more; to be called once."""
+        """End the watch streams and serve no more."""
         self._is_stopping = True
         self.store.wake_watchers()
         if self._runner is None or self._runner.server is None:

@@ -168,11 +168,13 @@ class KubeStore:
 
     def _admit(self, resource: ResourceType, obj: KubeObject, before: KubeObject | None) -> KubeObject:
         obj = admit(resource, obj, before)
-        return established(obj, self.timestamp()) if resource.kind == "CustomResourceDefinition" else obj
+        if resource.kind == "CustomResourceDefinition":
+            return established(obj, before, self.timestamp())
+        return obj
 
     def _owned(self, resource: ResourceType, obj: KubeObject, before: KubeObject, manager: Manager) -> KubeObject:
         ownership = ownership_after_update(before, obj, manager, self.stamp(resource), resource.list_types)
-        return obj | {"metadata": obj["metadata"] | {"managedFields": write_ownership(ownership)}}
+        return obj | {"metadata": _without_empty(obj["metadata"] | {"managedFields": write_ownership(ownership)})}
 
     def stamp(self, resource: ResourceType) -> Stamp:
         """Return what a managed-fields entry written now says beside its fields."""
@@ -240,7 +242,6 @@ def _merged(resource: ResourceType, current: KubeObject, desired: KubeObject, ma
         obj |= {"status": desired["status"]} if "status" in desired else {}
     else:
         metadata = {key: value for key, value in desired["metadata"].items() if key not in _SYSTEM_FIELDS}
-        metadata = _without_empty(metadata)
         metadata |= {key: current["metadata"][key] for key in _SYSTEM_FIELDS if key in current["metadata"]}
         obj = desired
         if "status" in resource.subresources:
@@ -248,4 +249,4 @@ def _merged(resource: ResourceType, current: KubeObject, desired: KubeObject, ma
             obj |= {"status": current["status"]} if "status" in current else {}
     if manager.operation == "Apply":
         metadata = metadata | {"managedFields": desired["metadata"]["managedFields"]}
-    return obj | {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+    return obj | {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": _without_empty(metadata)}
