@@ -1,4 +1,4 @@
-"""Real Flux brokers on the loopback address, for tests of what only Flux itself can tell."""
+"""Real Flux brokers on the loopback address, for what only Flux can tell; what any instance does stands in contract."""
 
 from __future__ import annotations
 
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from overspill_agent.ports import FluxEvent
 
 DEADLINE_S = 30.0
-QUICK_TIMES = {
-    "heartbeat": {"period": "0.5s"},
-    "tbon": {"torpid_min": "0.5s", "torpid_max": "3s"},
-}
 
 _HERE = Path(__file__).parent
 
@@ -55,7 +51,6 @@ class LiveInstance:
             port=_free_port(),
             frobnicator_path=Path(flux_frobnicator.__file__),
             scheduler=scheduler,
-            more_config=QUICK_TIMES,
         )
         self.brokers: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -94,7 +89,6 @@ class LiveInstance:
         """End every broker: followers first, and by force if there is no lead left to take leave of."""
         patience_s = DEADLINE_S if 0 in self.brokers else 0.0
         for rank in sorted(self.brokers, reverse=True):
-            self.brokers[rank].send_signal(signal.SIGCONT)
             self.brokers[rank].terminate()
         deadline = time.monotonic() + patience_s
         for process in self.brokers.values():
@@ -168,7 +162,6 @@ def slot(instance: LiveInstance, flux: RealFlux) -> Iterator[frozenset[int]]:
         yield ranks
     finally:
         for rank in ranks & set(instance.brokers):
-            instance.brokers[rank].send_signal(signal.SIGCONT)
             instance.brokers[rank].terminate()
             instance.wait_exit(rank)
         _listen(flux, lambda heard: heard.has(OnlineChanged) and not ranks & heard.latest(OnlineChanged))

@@ -54,17 +54,6 @@ def test_state_that_was_written_is_read_by_another_connection(instance, flux):
     assert flux.read_state() == {}
 
 
-def test_state_survives_the_leads_sudden_death(own_instance, own_flux):
-    own_flux.write_state({"bursts.a1": {"state": "REQUESTED"}})
-    for rank in (1, 0):
-        own_instance.kill(rank)
-    own_flux.close()
-    own_instance.start()
-
-    with contextlib.closing(RealFlux.connect(own_instance.layout.uri)) as back:
-        assert back.read_state() == {"bursts.a1": {"state": "REQUESTED"}}
-
-
 def test_state_inside_a_job_goes_to_the_instance_itself(flux, monkeypatch):
     monkeypatch.setenv("FLUX_KVS_NAMESPACE", "job-1234")
     flux.write_state({"a": 1})
