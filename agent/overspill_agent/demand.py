@@ -6,14 +6,15 @@ RFC 31's. Whether a job may burst is said here (its mark), whether it should is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from overspill_shared.hostlist import expand
 from overspill_shared.idset import parse_idset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from overspill_agent.ports import RankResources
 
@@ -58,7 +59,7 @@ def is_burstable(jobspec: Mapping[str, Any]) -> bool:
 def parse_demand(jobspec: Mapping[str, Any]) -> Demand:
     """Read a jobspec's needs.
 
-    Raises ValueError naming what is not jobspec V1.
+    Raises ValueError, TypeError or AttributeError if it is not jobspec V1.
     """
     resources = jobspec.get("resources")
     if not isinstance(resources, list) or len(resources) != 1:
@@ -76,20 +77,22 @@ def parse_demand(jobspec: Mapping[str, Any]) -> Demand:
         raise ValueError(f"resources[0].type must be node or slot, not {str(top.get('type'))[:40]!r}")
     system = _system(jobspec)
     queue = system.get("queue")
+    constraint = system.get("constraints") or {}
+    _check_constraint(constraint)
     return Demand(
         units=units,
         cores_per_unit=cores,
         gpus_per_unit=gpus,
         is_by_node=by_node,
         queue=queue if isinstance(queue, str) else None,
-        constraint=system.get("constraints") or {},
+        constraint=constraint,
     )
 
 
 def matches(constraint: Mapping[str, Any], rank: RankResources, host: str) -> bool:
     """Tell whether a rank satisfies a constraint (RFC 31: properties, hostlist, ranks, and, or, not).
 
-    An operator that RFC 31 does not have matches nothing: a job is never sent where it may not run.
+    The constraint is a Demand's: `parse_demand` takes no other.
     """
     return all(_matches_one(operator, values, rank, host) for operator, values in constraint.items())
 
@@ -106,10 +109,40 @@ def _matches_one(operator: str, values: Any, rank: RankResources, host: str) -> 
             return all(matches(part, rank, host) for part in values)
         case "or":
             return any(matches(part, rank, host) for part in values)
-        case "not":
-            return not all(matches(part, rank, host) for part in values)
         case _:
-            return False
+            return not all(matches(part, rank, host) for part in values)
+
+
+def _check_constraint(constraint: Any) -> None:
+    """Check that a constraint can be decided for any rank: else a job might be sent where it may not run.
+
+    Raises ValueError, or TypeError where a value is of the wrong kind.
+    """
+    if not isinstance(constraint, Mapping):
+        raise TypeError(f"a constraint must be an object, not {str(constraint)[:40]!r}")
+    for operator, values in constraint.items():
+        if operator not in _OPERATORS:
+            raise ValueError(f"RFC 31 has no constraint {operator[:40]!r}")
+        if not isinstance(values, list):
+            raise TypeError(f"the constraint {operator!r} must hold a list, not {str(values)[:40]!r}")
+        for value in values:
+            _OPERATORS[operator](value)
+
+
+def _check_property(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"a property must be a text, not {str(name)[:40]!r}")
+
+
+_OPERATORS: Final[Mapping[str, Callable[[Any], object]]] = {
+    "properties": _check_property,
+    "hostlist": expand,
+    "ranks": parse_idset,
+    "and": _check_constraint,
+    "or": _check_constraint,
+    "not": _check_constraint,
+}
+"""The operators of RFC 31, and what checks one of their operands."""
 
 
 def _has_property(rank: RankResources, name: str) -> bool:
@@ -117,9 +150,9 @@ def _has_property(rank: RankResources, name: str) -> bool:
 
 
 def _system(jobspec: Mapping[str, Any]) -> Mapping[str, Any]:
-    attributes = jobspec.get("attributes") or {}
-    system = attributes.get("system") or {}
-    return system if isinstance(system, dict) else {}
+    attributes = jobspec.get("attributes")
+    system = attributes.get("system") if isinstance(attributes, Mapping) else None
+    return system if isinstance(system, Mapping) else {}
 
 
 def _count(vertex: Mapping[str, Any]) -> int:

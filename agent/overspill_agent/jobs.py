@@ -1,22 +1,23 @@
 """The burstable jobs that wait and the ranks that have work, kept from the job journal's events. Pure values.
 
 Only what a decision needs is kept: a job that is not marked counts only for the ranks that it holds. One event
-changes one job; nothing is asked of Flux.
+changes one job; nothing is asked of Flux. Events are RFC 21's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from overspill_agent.demand import Demand, is_burstable, parse_demand
 from overspill_shared.idset import parse_idset
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from overspill_agent.ports import JobEvent
     from overspill_shared.idset import Ranks
+
+DEFAULT_URGENCY: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class PendingJob:
     jobid: int
     submitted_at: float
     urgency: int
+    priority: int
+    """0 until its dependencies are met, and while it is held: the scheduler does not have it then."""
     demand: Demand | None
     """None if its jobspec asks for something that is not jobspec V1: `problem` says what."""
     problem: str
@@ -44,8 +47,8 @@ class JobTable:
         match event.name:
             case "submit":
                 return self._submit(event)
-            case "urgency":
-                return self._urgency(event)
+            case "urgency" | "priority" | "jobspec-update":
+                return self._update(event)
             case "alloc":
                 self._holding[event.jobid] = allocated_ranks(event.R or {})
                 self._pending.pop(event.jobid, None)
@@ -60,8 +63,8 @@ class JobTable:
 
     @property
     def pending(self) -> tuple[PendingJob, ...]:
-        """The marked jobs that wait, in the order in which they were submitted."""
-        return tuple(self._pending.values())
+        """The marked jobs that wait for resources and nothing else, in the order in which they were submitted."""
+        return tuple(job for job in self._pending.values() if job.priority > 0)
 
     @property
     def allocated(self) -> Ranks:
@@ -74,42 +77,65 @@ class JobTable:
 
     def _submit(self, event: JobEvent) -> bool:
         jobspec = event.jobspec or {}
-        if not is_burstable(jobspec):
-            return False
-        demand, problem = None, ""
-        try:
-            demand = parse_demand(jobspec)
-        except (ValueError, AttributeError, TypeError) as exc:
-            problem = str(exc)
-        self._pending[event.jobid] = PendingJob(
-            jobid=event.jobid,
-            submitted_at=event.at,
-            urgency=int(event.context.get("urgency", 16)),
-            demand=demand,
-            problem=problem,
-            jobspec=jobspec,
-        )
-        return True
+        if is_burstable(jobspec):
+            demand, problem = _read_demand(jobspec)
+            self._pending[event.jobid] = PendingJob(
+                jobid=event.jobid,
+                submitted_at=event.at,
+                urgency=int(event.context.get("urgency", DEFAULT_URGENCY)),
+                priority=0,
+                demand=demand,
+                problem=problem,
+                jobspec=jobspec,
+            )
+        return False
 
-    def _urgency(self, event: JobEvent) -> bool:
+    def _update(self, event: JobEvent) -> bool:
         job = self._pending.get(event.jobid)
         if job is None:
             return False
-        self._pending[event.jobid] = PendingJob(
-            jobid=job.jobid,
-            submitted_at=job.submitted_at,
-            urgency=int(event.context.get("urgency", job.urgency)),
-            demand=job.demand,
-            problem=job.problem,
-            jobspec=job.jobspec,
-        )
-        return True
+        changed = self._pending[event.jobid] = _updated(job, event)
+        return job.priority > 0 or changed.priority > 0
 
     def _exception(self, event: JobEvent) -> bool:
         """A fatal exception ends a waiting job; a running one ends with its `free`."""
         if event.context.get("severity") != 0:
             return False
         return self._pending.pop(event.jobid, None) is not None
+
+
+def updated_jobspec(jobspec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a jobspec after a jobspec-update; keys are paths, such as `attributes.system.queue`."""
+    updated = dict(jobspec)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        table = updated
+        for key in parents:
+            inner = table.get(key)
+            table[key] = dict(inner) if isinstance(inner, Mapping) else {}
+            table = table[key]
+        table[last] = value
+    return updated
+
+
+def _updated(job: PendingJob, event: JobEvent) -> PendingJob:
+    match event.name:
+        case "urgency":
+            return replace(job, urgency=int(event.context["urgency"]))
+        case "priority":
+            return replace(job, priority=int(event.context["priority"]))
+        case _:
+            jobspec = updated_jobspec(job.jobspec, event.context)
+            demand, problem = _read_demand(jobspec)
+            return replace(job, jobspec=jobspec, demand=demand, problem=problem)
+
+
+def _read_demand(jobspec: Mapping[str, Any]) -> tuple[Demand | None, str]:
+    """Give what a job needs, or None and what cannot be read."""
+    try:
+        return parse_demand(jobspec), ""
+    except (ValueError, AttributeError, TypeError) as exc:
+        return None, str(exc)
 
 
 def allocated_ranks(resources: Mapping[str, Any]) -> Ranks:
