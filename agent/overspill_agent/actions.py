@@ -7,6 +7,7 @@ by the same decision coming again. No rule stands here: what to do was decided.
 from __future__ import annotations
 
 import logging
+from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,8 @@ from overspill_agent.burst_requests import build_request, build_teardown, record
 from overspill_agent.decide import LOWERED_URGENCY
 from overspill_agent.decisions import Code, Decision, DecisionKind
 from overspill_shared import names
-from overspill_shared.errors import CloudError, OverspillError
-from overspill_shared.lifecycle import BurstState
+from overspill_shared.errors import CloudError, MalformedMessage, OverspillError
+from overspill_shared.lifecycle import TRANSITIONS, BurstState
 from overspill_shared.log import about_burst
 from overspill_shared.messages import TeardownReason
 from overspill_shared.sealing import Keys
@@ -39,6 +40,19 @@ _TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN})
 _REASONS = {Code.MAX_LIFETIME: TeardownReason.MAX_LIFETIME, Code.IDLE: TeardownReason.IDLE_TIMEOUT}
 
 
+class Outcome(Enum):
+    """What carrying out a decision came to."""
+
+    DONE = auto()
+    """Nothing is left to do, and no burst's record changed."""
+    CHANGED = auto()
+    """A burst's record changed: something else may be due at once."""
+    POSTPONED = auto()
+    """The scheduler knows of work that the journal has not told yet."""
+    FAILED = auto()
+    """Flux or Pub/Sub did not do it: the same decision is to be tried again later."""
+
+
 class Actions:
     """Does what was decided."""
 
@@ -58,8 +72,11 @@ class Actions:
         self._policy = policy
         self._told: set[tuple[int, Code]] = set()
 
-    def act(self, decision: Decision, snapshot: Snapshot, now: float) -> bool:
-        """Carry out one decision; tells whether a burst's record changed."""
+    def act(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
+        """Carry out one decision.
+
+        Raises FluxUnavailable when the broker goes away, another FluxError where Flux refuses.
+        """
         burst = self._store.get(decision.burst_id) if decision.burst_id else None
         with about_burst(decision.burst_id):
             if decision.kind is DecisionKind.HOLD:
@@ -69,8 +86,8 @@ class Actions:
             if decision.kind is DecisionKind.REQUEST:
                 return self._request(decision, snapshot, now)
             if burst is None:
-                return False
-            step: dict[DecisionKind, Callable[[Burst, Decision, float], bool]] = {
+                return Outcome.DONE
+            step: dict[DecisionKind, Callable[[Burst, Decision, float], Outcome]] = {
                 DecisionKind.DRAIN: self._drain,
                 DecisionKind.CANCEL_DRAIN: self._cancel_drain,
                 DecisionKind.LEAVE: self._leave,
@@ -79,35 +96,19 @@ class Actions:
             }
             return step[decision.kind](burst, decision, now)
 
-    def publish_request(self, burst: Burst, now: float) -> bool:
-        """Publish a recorded request that is not known to be published; tells whether it is now.
-
-        A failure is logged: the caller tries again later.
-        """
+    def publish_request(self, burst: Burst, now: float) -> Outcome:
+        """Publish a recorded request that is not known to be published; a failure is logged."""
         request = self._store.request_of(burst.burst_id)
         if request is None:
-            return False
+            return Outcome.DONE
         try:
             message_id = self._publisher.publish(request)
-        except CloudError as exc:
+        except (CloudError, MalformedMessage) as exc:
             log.warning("request.not_published", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
-            return False
+            return Outcome.FAILED
         self._store.save(burst.model_copy(update={"published_at": now}))
         log.info("request.published", extra={"message_id": message_id, "nodes": request.size, "slot": burst.slot})
-        return True
-
-    def publish_teardown(self, burst: Burst, now: float) -> bool:
-        """Publish a burst's teardown request and note it; tells whether it was published."""
-        try:
-            message_id = self._publisher.publish(build_teardown(self._identity, burst, now=now))
-        except CloudError as exc:
-            log.warning("teardown.not_published", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
-            return False
-        if burst.state is BurstState.TEARING_DOWN:
-            attempts = burst.teardown_attempts + 1
-            self._store.save(burst.model_copy(update={"teardown_published_at": now, "teardown_attempts": attempts}))
-        log.info("teardown.published", extra={"message_id": message_id, "reason": burst.teardown_reason})
-        return True
+        return Outcome.CHANGED
 
     def tell_jobs(self, burst: Burst) -> None:
         """Write a burst's state into the memo of the jobs that it is for."""
@@ -115,7 +116,7 @@ class Actions:
             memo = {"overspill": {"burst_id": burst.burst_id, "state": burst.state.value, "slot": burst.slot}}
             self._attempt("memo", partial(self._instance.memo, jobid, memo))
 
-    def _request(self, decision: Decision, snapshot: Snapshot, now: float) -> bool:
+    def _request(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
         slot = next(slot for slot in snapshot.slots if slot.name == decision.slot)
         generation = names.next_generation(now, (burst.generation for burst in self._store.bursts))
         request = build_request(
@@ -131,56 +132,79 @@ class Actions:
         burst = record_of(request, decision, slot)
         with about_burst(burst.burst_id):
             self._store.save(burst, request=request)
-            self.publish_request(burst, now)
+            outcome = self.publish_request(burst, now)
             self.tell_jobs(burst)
-        return True
+        return outcome
 
-    def _drain(self, burst: Burst, decision: Decision, now: float) -> bool:
-        is_new = burst.state is BurstState.ACTIVE
-        if is_new:
+    def _drain(self, burst: Burst, decision: Decision, now: float) -> Outcome:
+        is_new = not burst.has_drained
+        if burst.state is BurstState.ACTIVE:
+            reason = _REASONS.get(decision.code, TeardownReason.OPERATOR)
             burst = burst.moved(BurstState.DRAINING, at=now, cause=decision.reason).model_copy(
-                update={"teardown_reason": _REASONS.get(decision.code, TeardownReason.OPERATOR), "has_drained": True}
+                update={"teardown_reason": reason, "has_drained": True}
             )
             self._save(burst)
+        elif is_new:
+            self._store.save(burst.model_copy(update={"has_drained": True}))
         self._instance.drain(burst.ranks, f"overspill: burst {names.cluster_name(burst.burst_id)} is leaving")
-        return is_new
+        return Outcome.CHANGED if is_new else Outcome.DONE
 
-    def _cancel_drain(self, burst: Burst, decision: Decision, now: float) -> bool:
+    def _cancel_drain(self, burst: Burst, decision: Decision, now: float) -> Outcome:
         self._instance.undrain(burst.ranks)
         self._save(
             burst.moved(BurstState.ACTIVE, at=now, cause=decision.reason).model_copy(
                 update={"teardown_reason": None, "has_drained": False, "idle_since": None}
             )
         )
-        return True
+        return Outcome.CHANGED
 
-    def _leave(self, burst: Burst, decision: Decision, now: float) -> bool:
-        """Tell brokers to exit, after a last look at the scheduler: what the journal will say may be on its way."""
-        if decision.code is not Code.MAX_LIFETIME and burst.ranks & self._instance.allocated():
-            log.info("leave.postponed", extra={"reason": "the scheduler has work on these ranks"})
-            return False
+    def _leave(self, burst: Burst, decision: Decision, now: float) -> Outcome:
+        if decision.code is not Code.MAX_LIFETIME and self._has_work(burst):
+            return Outcome.POSTPONED
         self._store.save(burst.model_copy(update={"told_to_leave_at": now}))
+        log.info("brokers.told_to_leave", extra={"slot": burst.slot, "reason": decision.reason})
         self._instance.leave(burst.ranks)
-        return True
+        return Outcome.CHANGED
 
-    def _teardown(self, burst: Burst, decision: Decision, now: float) -> bool:
-        if burst.state is not BurstState.TEARING_DOWN:
+    def _teardown(self, burst: Burst, decision: Decision, now: float) -> Outcome:
+        if burst.state is BurstState.FAILED and now < burst.hard_end_at and self._has_work(burst):
+            return Outcome.POSTPONED
+        if BurstState.TEARING_DOWN in TRANSITIONS[burst.state]:
             reason = burst.teardown_reason or TeardownReason.FAILED
             burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause=decision.reason).model_copy(
                 update={"teardown_reason": reason}
             )
             self._save(burst)
-        self.publish_teardown(burst, now)
-        return True
+        return self._publish_teardown(burst, now)
 
-    def _release(self, burst: Burst, decision: Decision, now: float) -> bool:
+    def _publish_teardown(self, burst: Burst, now: float) -> Outcome:
+        """Publish a burst's teardown request and note it; a failure is logged."""
+        try:
+            message_id = self._publisher.publish(build_teardown(self._identity, burst, now=now))
+        except CloudError as exc:
+            log.warning("teardown.not_published", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
+            return Outcome.FAILED
+        attempts = burst.teardown_attempts + 1
+        noted = {"teardown_published_at": now, "teardown_attempts": attempts, "owes_teardown": False}
+        self._store.save(burst.model_copy(update=noted))
+        log.info("teardown.published", extra={"message_id": message_id, "reason": burst.teardown_reason})
+        return Outcome.CHANGED
+
+    def _has_work(self, burst: Burst) -> bool:
+        """Take a last look at the scheduler: what the journal will tell may be on its way."""
+        has_work = bool(burst.ranks & self._instance.allocated())
+        if has_work:
+            log.info("end.postponed", extra={"reason": "the scheduler has work on its ranks", "slot": burst.slot})
+        return has_work
+
+    def _release(self, burst: Burst, decision: Decision, now: float) -> Outcome:
         del decision, now
         self._instance.undrain(burst.ranks)
         self._store.save(burst.model_copy(update={"has_drained": False}))
         log.info("slot.released", extra={"slot": burst.slot})
-        return True
+        return Outcome.CHANGED
 
-    def _tell(self, decision: Decision) -> bool:
+    def _tell(self, decision: Decision) -> Outcome:
         for jobid in decision.jobs:
             if decision.code in _TOLD and (jobid, decision.code) not in self._told:
                 self._told.add((jobid, decision.code))
@@ -188,12 +212,12 @@ class Actions:
                     self._instance.raise_exception, jobid, severity=2, kind="overspill", note=decision.reason
                 )
                 self._attempt("exception", note)
-        return False
+        return Outcome.DONE
 
-    def _lower_urgency(self, decision: Decision) -> bool:
+    def _lower_urgency(self, decision: Decision) -> Outcome:
         for jobid in decision.jobs:
             self._attempt("urgency", partial(self._instance.set_urgency, jobid, LOWERED_URGENCY))
-        return False
+        return Outcome.DONE
 
     def _save(self, burst: Burst) -> None:
         self._store.save(burst)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_EVENT_IDS: Final = 64
 """Ids of events that a burst remembers, to know a repetition."""
+UNTOLD_GENERATION: Final = 0
+"""What an event bears whose sender could not read the message that it answers."""
 
 
 class HistoryEntry(BaseModel):
@@ -62,6 +64,8 @@ class Burst(BaseModel):
     teardown_reason: TeardownReason | None = None
     teardown_published_at: float | None = None
     teardown_attempts: int = 0
+    owes_teardown: bool = False
+    """An event showed work on it after its end: its teardown is to be requested once more, whatever its state."""
     error: EventError | None = None
     event_ids: tuple[str, ...] = ()
     history: tuple[HistoryEntry, ...] = Field(default=())
@@ -125,9 +129,12 @@ _FORWARD: Final = (BurstState.REQUESTED, BurstState.PROVISIONING, BurstState.JOI
 
 def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
     """Take in what a function reports; a repetition, or news from the past, changes nothing but the ids seen."""
-    if event.event_id in burst.event_ids or event.generation != burst.generation:
+    if event.event_id in burst.event_ids or event.generation not in (burst.generation, UNTOLD_GENERATION):
         return burst
-    burst = burst.model_copy(update={"event_ids": (*burst.event_ids, event.event_id)[-MAX_EVENT_IDS:]})
+    seen = {"event_ids": (*burst.event_ids, event.event_id)[-MAX_EVENT_IDS:]}
+    if _shows_work_after_end(burst, event):
+        return burst.model_copy(update={**seen, "owes_teardown": True})
+    burst = burst.model_copy(update=seen)
     if event.kind in _PROGRESS:
         return _forward(burst, _PROGRESS[event.kind], at=now, cause=f"event {event.kind}")
     if event.kind is EventKind.REJECTED:
@@ -157,16 +164,24 @@ def on_time(burst: Burst, online: Ranks, now: float) -> Burst:
     if burst.state not in _FORWARD[:-1] or now < burst.deadline_at:
         return burst
     missing = burst.size - len(burst.ranks & online)
-    answered = burst.state is not BurstState.REQUESTED
+    code, remedy = _late_code_and_remedy(burst)
     error = EventError.model_validate(
         {
             "class": ErrorClass.JOIN if burst.state is BurstState.JOINING else ErrorClass.BOOT,
-            "code": "join-deadline" if answered else "no-answer",
+            "code": code,
             "text": f"{missing} of {burst.size} ranks were not online at the join deadline.",
-            "remedy": _JOIN_REMEDY if answered else _NO_ANSWER_REMEDY,
+            "remedy": remedy,
         }
     )
     return burst.failed(error, at=now)
+
+
+def _late_code_and_remedy(burst: Burst) -> tuple[str, str]:
+    if burst.state is not BurstState.REQUESTED:
+        return "join-deadline", _JOIN_REMEDY
+    if burst.published_at is not None:
+        return "no-answer", _NO_ANSWER_REMEDY
+    return "not-published", _NOT_PUBLISHED_REMEDY
 
 
 _JOIN_REMEDY: Final = (
@@ -174,6 +189,7 @@ _JOIN_REMEDY: Final = (
     " that it is reached at, the firewall, and that the curve certificate is the lead's."
 )
 _NO_ANSWER_REMEDY: Final = "No function answered: check that provision is deployed and its subscription delivers."
+_NOT_PUBLISHED_REMEDY: Final = "The request could not be published: the agent's log has Pub/Sub's reason."
 
 
 def with_idleness(burst: Burst, *, is_busy: bool, now: float) -> Burst:
@@ -185,15 +201,15 @@ def with_idleness(burst: Burst, *, is_busy: bool, now: float) -> Burst:
     return burst if burst.idle_since is not None else burst.model_copy(update={"idle_since": now})
 
 
-def needs_teardown_again(burst: Burst, event: BurstEvent) -> bool:
-    """Tell whether an event shows work on a burst that should be gone: then its teardown is requested again.
+def _shows_work_after_end(burst: Burst, event: BurstEvent) -> bool:
+    """Tell whether an event shows work on a burst that should be gone.
 
-    `removing` is the teardown's own report, and does not count.
+    `removing` is the teardown's own report, and does not count; what was rejected is no work.
     """
-    return (
-        burst.state in (BurstState.TEARING_DOWN, BurstState.GONE)
-        and event.event_id not in burst.event_ids
-        and event.kind not in (EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED)
+    return burst.state in (BurstState.TEARING_DOWN, BurstState.GONE) and event.kind not in (
+        EventKind.REMOVED,
+        EventKind.REMOVING,
+        EventKind.REJECTED,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from overspill_agent.cooldown import cooling
+from overspill_agent.cooldown import cooldown_end, cooling
 from overspill_agent.decisions import Code, Decision, DecisionKind
 from overspill_agent.demand_matching import need_from, served_by
 from overspill_agent.lifetime import decide_lifetimes
@@ -41,17 +41,11 @@ def decide_demand(snapshot: Snapshot, policy: Policy, now: float) -> Iterable[De
             yield hold
         else:
             unserved.append(job)
-    free = _free_slots(snapshot)
+    free, resting = _free_slots(snapshot, policy, now)
     while unserved:
-        job = unserved[0]
-        need = _first_need(snapshot, job, free)
+        need = _first_need(snapshot, unserved[0], free)
         if need is None:
-            unserved.pop(0)
-            yield _unmet(snapshot, job)
-            continue
-        if hold := cooling(snapshot, need, policy, now):
-            unserved.pop(0)
-            yield hold
+            yield _unmet(snapshot, unserved.pop(0), resting, policy, now)
             continue
         needs = [other for job in unserved if (other := need_from(snapshot, job, need.slot))]
         yield _request(snapshot, needs)
@@ -65,10 +59,18 @@ def wanted_bursts(decisions: Iterable[Decision]) -> frozenset[str]:
     return frozenset(d.burst_id for d in decisions if d.code is Code.IN_FLIGHT and d.burst_id)
 
 
-def _free_slots(snapshot: Snapshot) -> tuple[Slot, ...]:
-    """Slots that no burst holds and none of whose ranks is online."""
+def _free_slots(snapshot: Snapshot, policy: Policy, now: float) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
+    """Slots that can be used now, and those that rest after a failure, the first to be tried again first.
+
+    A slot with a drained rank is neither: nothing would start there, and an operator may want just that.
+    """
     held = {burst.slot for burst in snapshot.live()}
-    return tuple(slot for slot in snapshot.slots if slot.name not in held and not snapshot.online & set(slot.ranks))
+    taken = snapshot.online | snapshot.drained
+    free = [slot for slot in snapshot.slots if slot.name not in held and not taken & set(slot.ranks)]
+    rest_ends = {slot.name: cooldown_end(snapshot, slot.name, policy) for slot in free}
+    usable = tuple(slot for slot in free if rest_ends[slot.name] <= now)
+    resting = sorted((slot for slot in free if slot not in usable), key=lambda slot: rest_ends[slot.name])
+    return usable, tuple(resting)
 
 
 def _first_need(snapshot: Snapshot, job: PendingJob, slots: Iterable[Slot]) -> Need | None:
@@ -94,15 +96,18 @@ def _request(snapshot: Snapshot, needs: list[Need]) -> Decision:
     )
 
 
-def _unmet(snapshot: Snapshot, job: PendingJob) -> Decision:
-    """Say why no free slot can hold a job: a used one could, or none ever."""
+def _unmet(snapshot: Snapshot, job: PendingJob, resting: Iterable[Slot], policy: Policy, now: float) -> Decision:
+    """Say why no free slot can hold a job: one that rests could, or a used one, or none ever."""
+    rested = _first_need(snapshot, job, resting)
+    if rested is not None and (hold := cooling(snapshot, rested, policy, now)):
+        return hold
     could = [slot.name for slot in snapshot.slots if need_from(snapshot, job, slot)]
     what = job.demand.describe() if job.demand else "it"
     if could:
         return Decision(
             kind=DecisionKind.HOLD,
             code=Code.NO_SLOT,
-            reason=f"{what} would fit the slot {could[0]}, which is in use; it waits until that is free",
+            reason=f"{what} would fit the slot {could[0]}, which is in use or drained; it waits until that is free",
             jobs=(job.jobid,),
             slot=could[0],
         )

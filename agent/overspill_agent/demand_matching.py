@@ -35,8 +35,9 @@ def need_from(snapshot: Snapshot, job: PendingJob, slot: Slot) -> Need | None:
     if demand is None:
         return None
     missing = demand.units - units_of(snapshot, demand, snapshot.home)
-    for nodes in range(1, slot.size + 1):
-        if units_of(snapshot, demand, slot.first_ranks(nodes)) >= missing:
+    for nodes, (resource, host) in enumerate(snapshot.resources(slot.first_ranks(slot.size)), 1):
+        missing -= demand.units_on(resource, host)
+        if missing <= 0:
             return Need(job=job, slot=slot, nodes=nodes)
     return None
 

@@ -40,7 +40,7 @@ def next_wakeup(snapshot: Snapshot, policy: Policy, now: float) -> float | None:
 
 
 def teardown_due(burst: Burst, policy: Policy) -> float:
-    """Give when a teardown that nobody confirmed is requested again."""
+    """Give when (epoch seconds) a teardown that nobody confirmed is requested again; 0 if it is not published yet."""
     if burst.teardown_published_at is None:
         return 0.0
     doubled = policy.teardown_retry_s * 2.0 ** min(3, max(0, burst.teardown_attempts - 1))
@@ -48,16 +48,18 @@ def teardown_due(burst: Burst, policy: Policy) -> float:
 
 
 def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_wanted: bool) -> Decision | None:
+    if burst.owes_teardown:
+        return _about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "an event shows work on it after its end")
     match burst.state:
         case BurstState.ACTIVE:
             return _active(burst, policy, now)
         case BurstState.DRAINING:
             return _draining(snapshot, burst, policy, now, is_wanted=is_wanted)
         case BurstState.FAILED:
-            return _about(burst, DecisionKind.TEARDOWN, Code.FAILED, "it failed, and may have left something behind")
+            return _failed(snapshot, burst, now)
         case BurstState.TEARING_DOWN if now >= teardown_due(burst, policy):
             return _about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "nobody has confirmed yet that it is gone")
-        case BurstState.GONE if burst.has_drained:
+        case BurstState.GONE if burst.has_drained and not burst.ranks & snapshot.online:
             return _about(burst, DecisionKind.RELEASE, Code.REMOVED, "its ranks may be used by another burst")
         case _:
             return None
@@ -81,12 +83,12 @@ def _draining(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, i
         return _about(burst, DecisionKind.TEARDOWN, Code.LEFT, "none of its ranks is online any more")
     if now >= burst.hard_end_at:
         return _about(burst, DecisionKind.LEAVE, Code.MAX_LIFETIME, "its lifetime is over")
-    if is_wanted and burst.can_be_kept:
+    if is_wanted and burst.can_be_kept and still_there == burst.ranks:
         return _about(burst, DecisionKind.CANCEL_DRAIN, Code.DEMAND_RETURNED, "a waiting job fits on it")
-    if burst.ranks & snapshot.allocated:
-        return None
     if not still_there <= snapshot.drained:
         return _about(burst, DecisionKind.DRAIN, Code.IDLE, "not all of its ranks are drained yet")
+    if burst.ranks & snapshot.allocated:
+        return None
     return _about(burst, DecisionKind.LEAVE, Code.DRAINED, "its ranks are drained and have no work")
 
 
@@ -97,6 +99,15 @@ def _leaving(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> De
         reason = f"its brokers did not leave within {policy.leave_timeout_s:.0f} s; nothing runs on them"
         return _about(burst, DecisionKind.TEARDOWN, Code.LEAVE_TIMEOUT, reason)
     return None
+
+
+def _failed(snapshot: Snapshot, burst: Burst, now: float) -> Decision | None:
+    """Its ranks may be there, or come late, all the same: no work may start there, and what runs there may end."""
+    if not burst.has_drained:
+        return _about(burst, DecisionKind.DRAIN, Code.FAILED, "it failed: its ranks must take no work")
+    if burst.ranks & snapshot.allocated and now < burst.hard_end_at:
+        return None
+    return _about(burst, DecisionKind.TEARDOWN, Code.FAILED, "it failed, and may have left something behind")
 
 
 def _about(burst: Burst, kind: DecisionKind, code: Code, reason: str) -> Decision:
@@ -125,6 +136,8 @@ def _deadlines(burst: Burst, policy: Policy) -> Iterator[float]:
             yield burst.hard_end_at
             if burst.told_to_leave_at is not None:
                 yield burst.told_to_leave_at + policy.leave_timeout_s
+        case BurstState.FAILED:
+            yield burst.hard_end_at
         case BurstState.TEARING_DOWN:
             yield teardown_due(burst, policy)
         case _:

@@ -8,10 +8,10 @@ event, or the one timer that the snapshot's own deadlines set.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from overspill_agent.actions import Actions, log_move
-from overspill_agent.bursts import needs_teardown_again, on_event
+from overspill_agent.actions import Actions, Outcome, log_move
+from overspill_agent.bursts import on_event
 from overspill_agent.decide import decide
 from overspill_agent.jobs import JobTable
 from overspill_agent.lifetime import next_wakeup
@@ -19,11 +19,12 @@ from overspill_agent.observe import observe
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
 from overspill_agent.snapshot import Snapshot
 from overspill_agent.store import BurstStore
+from overspill_shared.errors import FluxError, FluxUnavailable
 from overspill_shared.lifecycle import BurstState
 from overspill_shared.log import about_burst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from overspill_agent.burst_requests import Identity
     from overspill_agent.decisions import Decision
@@ -36,10 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RETRY_PUBLISH_S = 10.0
-"""A request that Pub/Sub did not take is tried again after this."""
-RETRY_LEAVE_S = 2.0
-"""A leave that the scheduler's last word postponed is decided again after this."""
+RETRY_S: Final = {Outcome.FAILED: 10.0, Outcome.POSTPONED: 2.0}
+"""What Pub/Sub or Flux did not do is tried again after this, and so is what the scheduler's last word postponed."""
 
 
 class Agent:
@@ -125,7 +124,6 @@ class Agent:
                 return
             now = self._clock.now()
             log.info("event.received", extra={"kind": event.kind.value, "state": burst.state.value})
-            again = needs_teardown_again(burst, event)
             after = on_event(burst, event, now)
             if after is burst:
                 return
@@ -133,9 +131,8 @@ class Agent:
             if after.state is not burst.state:
                 log_move(after)
                 self._actions.tell_jobs(after)
-            if again:
+            if after.owes_teardown:
                 log.warning("teardown.again", extra={"kind": event.kind.value})
-                self._actions.publish_teardown(after, now)
             self._schedule_turn()
 
     def turn(self) -> tuple[Decision, ...]:
@@ -147,14 +144,13 @@ class Agent:
         snapshot = self._observe(now)
         decisions = decide(snapshot, self._policy, now)
         self._log_decisions(decisions)
-        changed = False
+        outcomes: list[Outcome] = []
         if not self._is_dry_run:
-            self._republish(now)
-            for decision in decisions:
-                changed = self._actions.act(decision, snapshot, now) or changed
-        if changed:
+            outcomes += self._republish(now)
+            outcomes += [self._act(decision, snapshot, now) for decision in decisions]
+        if Outcome.CHANGED in outcomes:
             self._schedule_turn()
-        self._set_timer(snapshot, now)
+        self._set_timer(snapshot, now, outcomes)
         if self._on_turn is not None:
             self._on_turn(decisions)
         return decisions
@@ -189,12 +185,23 @@ class Agent:
                 self._actions.tell_jobs(new)
         return after
 
-    def _republish(self, now: float) -> None:
+    def _republish(self, now: float) -> Iterator[Outcome]:
         """Publish again what was recorded, but is not known to be published: a crash or an outage lay between."""
         for burst in self._store.bursts:
             if burst.state is BurstState.REQUESTED and burst.published_at is None:
                 with about_burst(burst.burst_id):
-                    self._actions.publish_request(burst, now)
+                    yield self._actions.publish_request(burst, now)
+
+    def _act(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
+        """Carry out a decision; one that Flux refuses must not keep others, such as a teardown, from being done."""
+        try:
+            return self._actions.act(decision, snapshot, now)
+        except FluxUnavailable:
+            raise
+        except FluxError as exc:
+            facts = {"kind": decision.kind.value, "burst_id": decision.burst_id, "error": exc.text, "code": exc.code}
+            log.error("decision.not_done", extra=facts)  # noqa: TRY400 - its text is clear
+            return Outcome.FAILED
 
     def _schedule_turn(self) -> None:
         if self._is_ready and not self._turn_is_due:
@@ -204,16 +211,14 @@ class Agent:
     def _run_turn(self) -> None:
         self.turn()
 
-    def _set_timer(self, snapshot: Snapshot, now: float) -> None:
+    def _set_timer(self, snapshot: Snapshot, now: float, outcomes: Iterable[Outcome]) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         at = next_wakeup(snapshot, self._policy, now)
-        waits = [at - now] if at is not None else []
-        if any(b.state is BurstState.REQUESTED and b.published_at is None for b in self._store.bursts):
-            waits.append(RETRY_PUBLISH_S)
-        if any(b.state is BurstState.DRAINING and b.told_to_leave_at is None for b in self._store.bursts):
-            waits.append(RETRY_LEAVE_S)
+        waits = [RETRY_S[outcome] for outcome in outcomes if outcome in RETRY_S]
+        if at is not None:
+            waits.append(at - now)
         if waits:
             self._timer = self._instance.call_later(max(0.01, min(waits)), self._run_turn)
 

@@ -10,6 +10,7 @@ from overspill_agent.decide import wanted_bursts
 from overspill_agent.demand_matching import served_by
 
 if TYPE_CHECKING:
+    from overspill_agent.bursts import Burst
     from overspill_agent.snapshot import Snapshot
 
 
@@ -19,7 +20,15 @@ def observe(snapshot: Snapshot, now: float) -> Snapshot:
     snapshot = replace(snapshot, bursts=moved)
     wanted = wanted_bursts(hold for job in snapshot.pending if (hold := served_by(snapshot, job)))
     idle = tuple(
-        with_idleness(burst, is_busy=bool(burst.ranks & snapshot.allocated) or burst.burst_id in wanted, now=now)
+        with_idleness(burst, is_busy=_is_busy(snapshot, burst, is_wanted=burst.burst_id in wanted), now=now)
         for burst in snapshot.bursts
     )
     return replace(snapshot, bursts=idle)
+
+
+def _is_busy(snapshot: Snapshot, burst: Burst, *, is_wanted: bool) -> bool:
+    """Tell whether a burst must not be given up.
+
+    A waiting job counts only while every rank is there: what was lost might never return, and cost until the hard end.
+    """
+    return bool(burst.ranks & snapshot.allocated) or (is_wanted and burst.ranks <= snapshot.online)
