@@ -8,11 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from overspill_agent.policy import Policy
 from overspill_agent.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
-from overspill_shared.messages import HostName, ImageRef, Name, Template
+from overspill_shared.messages import (
+    Count,
+    Gpus,
+    HostName,
+    ImageRef,
+    MachineType,
+    MemoryMib,
+    Name,
+    PriceUsdPerH,
+    Template,
+    Zone,
+)
 from overspill_shared.sealing import parse_public_key
 from overspill_shared.settings import Settings, load
 
@@ -38,14 +50,14 @@ class TemplateSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    machine_type: str
-    cores: int
-    memory_mib: int
-    zones: tuple[str, ...]
-    gpus: int = 0
-    price_usd_per_h: float | None = None
+    machine_type: MachineType
+    cores: Count
+    memory_mib: MemoryMib
+    zones: tuple[Zone, ...] = Field(min_length=1)
+    gpus: Gpus = 0
+    price_usd_per_h: PriceUsdPerH | None = None
     spot: bool = False
-    app_image: str | None = None
+    app_image: ImageRef | None = None
 
 
 class AgentSettings(Settings):
@@ -80,9 +92,13 @@ class AgentSettings(Settings):
     log_format: Literal["json", "plain"] = Field(default="json", description="for machines, or for a terminal")
 
     @model_validator(mode="after")
-    def _lifetime_is_longer_than_its_end(self) -> Self:
-        if self.drain_before_end_s >= self.max_lifetime_s:
-            raise ValueError("drain_before_end_s must be less than max_lifetime_s, or bursts drain at once")
+    def _lifetime_has_room_for_work(self) -> Self:
+        if self.join_timeout_s + self.drain_before_end_s >= self.max_lifetime_s:
+            raise PydanticCustomError(
+                "lifetime",
+                "max_lifetime_s must be more than join_timeout_s and drain_before_end_s together,"
+                " or a burst drains as soon as it has joined",
+            )
         return self
 
     def policy(self) -> Policy:

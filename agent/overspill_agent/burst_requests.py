@@ -6,7 +6,9 @@ Values in, a message out; sealing draws randomness inside libsodium, nothing els
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
 
 from overspill_agent.bursts import Burst, HistoryEntry
 from overspill_shared import broker_toml, names
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     from overspill_agent.ports import InstanceFacts
     from overspill_agent.slots import Slot
 
-PLACEHOLDER = "-"
+PLACEHOLDER: Final = "-"
+MAX_JOBS_BYTES: Final = 200_000
+"""Jobs are told so that a person sees why nodes were rented: the first of them do, and a message stays small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +61,15 @@ def build_identity(facts: InstanceFacts, settings: AgentSettings, public_key: st
     Raises ConfigError naming the key if the lead's address cannot be found, or a name does not fit.
     """
     host, port = _lead_address(facts, settings)
-    return Identity(
-        deployment=settings.deployment,
-        lead=Lead(
+    try:
+        lead = Lead(
             id=settings.lead_id or names.lead_id(facts.hosts[0]),
             host=host,
             port=port,
             name=facts.hosts[0],
             size=len(facts.hosts),
-        ),
-        runtime=Runtime(
+        )
+        runtime = Runtime(
             flux_version=facts.flux_version,
             prefix=facts.prefix,
             uid=facts.uid,
@@ -74,7 +77,13 @@ def build_identity(facts: InstanceFacts, settings: AgentSettings, public_key: st
             app_image=settings.app_image,
             view_image=settings.view_image,
             topology=facts.topology,
-        ),
+        )
+    except ValueError as exc:
+        raise _no_identity(exc) from None
+    return Identity(
+        deployment=settings.deployment,
+        lead=lead,
+        runtime=runtime,
         hostlist=compress(facts.hosts),
         broker_toml=broker_toml.build_burst_config(facts.config, host=host, port=port),
         public_key=public_key,
@@ -116,7 +125,7 @@ def build_request(
         hostlist=identity.hostlist,
         broker_toml=identity.broker_toml,
         sealed_keys=PLACEHOLDER,
-        jobs=tuple(_job(job) for job in jobs),
+        jobs=_told(jobs),
         template=slot.template,
         zone=zone,
         runtime=identity.runtime,
@@ -176,6 +185,27 @@ def _lead_address(facts: InstanceFacts, settings: AgentSettings) -> tuple[str, i
     return host, port
 
 
-def _job(job: PendingJob) -> Job:
-    units = job.demand.units if job.demand and job.demand.is_by_node else 1
-    return Job(jobid=job.jobid, jobspec=dict(job.jobspec), nodes=units)
+def _no_identity(error: ValueError) -> ConfigError:
+    """Name what of the instance cannot be told to the functions: `lead.name`, `runtime.prefix` and so on."""
+    text = str(error)
+    if isinstance(error, ValidationError):
+        found = error.errors(include_url=False)
+        text = "; ".join(f"{error.title.lower()}.{item['loc'][0]} {str(item['input'])[:80]!r}" for item in found)
+    return ConfigError(
+        f"the functions cannot be told who this instance is: {text}.",
+        remedy="Correct it in the instance's configuration, or set lead_id and lead_host.",
+        code="identity",
+    )
+
+
+def _told(jobs: Iterable[PendingJob]) -> tuple[Job, ...]:
+    told: list[Job] = []
+    left = MAX_JOBS_BYTES
+    for job in jobs:
+        nodes = job.demand.units if job.demand and job.demand.is_by_node else 1
+        message = Job(jobid=job.jobid, jobspec=dict(job.jobspec), nodes=nodes)
+        left -= len(message.model_dump_json())
+        if left < 0:
+            break
+        told.append(message)
+    return tuple(told)

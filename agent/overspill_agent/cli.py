@@ -120,8 +120,12 @@ def keygen(
 
     public, private = generate_keypair()
     public_file = file.with_name(file.name + ".pub")
-    _write_new(file, private.reveal() + b"\n", mode=0o600)
     _write_new(public_file, public.encode() + b"\n", mode=0o644)
+    try:
+        _write_new(file, private.reveal() + b"\n", mode=0o600)
+    except ConfigError:
+        public_file.unlink()
+        raise
     typer.echo(f"private key: {file}\npublic key:  {public_file}")
 
 
@@ -191,6 +195,7 @@ def _write_new(file: Path, content: bytes, *, mode: int) -> None:
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as exc:
-        raise ConfigError(f"{file}: {exc.strerror}.", remedy="Choose a file that does not exist yet.") from None
+        remedy = "Choose a file that does not exist yet, in a directory that does."
+        raise ConfigError(f"{file}: {exc.strerror}.", remedy=remedy) from None
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)

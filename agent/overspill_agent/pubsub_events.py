@@ -98,4 +98,8 @@ class EventSubscription:
                 )
             )
         else:
-            on_end(Unavailable(f"the stream of events ended: {error}.", remedy="The agent starts it again."))
+            on_end(
+                Unavailable(
+                    f"the stream of events ended: {error}.", remedy="Start the agent again; it goes on where it was."
+                )
+            )

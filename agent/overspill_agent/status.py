@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from overspill_agent.store import parse_state
@@ -66,7 +67,7 @@ def as_table(bursts: tuple[Burst, ...], now: float) -> Table:
             burst.ranks_idset,
             burst.zone,
             str(len(burst.jobs)),
-            why,
+            escape(why),
         )
     return table
 

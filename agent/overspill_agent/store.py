@@ -6,9 +6,9 @@ published, its keys sealed, so that a repetition is the same to the byte). No ot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from overspill_agent.bursts import Burst
 from overspill_shared.errors import ConfigError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 KEPT_GONE: Final = 20
 """Bursts that are gone and still shown by `overspill status`; also what cool-down looks back on."""
+
+
+R = TypeVar("R", bound=BaseModel)
 
 
 class BurstStore:
@@ -87,27 +90,33 @@ def parse_state(state: Mapping[str, Any]) -> tuple[dict[str, Burst], dict[str, B
             remedy="Run the version of the agent that wrote it until its bursts are gone.",
             code="state-schema",
         )
-    try:
-        bursts = {
-            key.removeprefix("bursts."): Burst.model_validate(value)
-            for key, value in state.items()
-            if key.startswith("bursts.")
-        }
-        requests = {
-            key.removeprefix("requests."): BurstRequest.model_validate(value)
-            for key, value in state.items()
-            if key.startswith("requests.")
-        }
-    except ValidationError as exc:
-        fields = ", ".join(".".join(map(str, item["loc"])) for item in exc.errors(include_input=False)[:5])
-        raise ConfigError(
-            f"the KVS holds a damaged burst record (fields {fields}).",
-            remedy="Look at it with `flux kvs dir -R overspill`; remove it once its cluster is surely gone.",
-            code="state-damaged",
-        ) from None
-    return bursts, requests
+    return _parse_below("bursts.", Burst, state), _parse_below("requests.", BurstRequest, state)
+
+
+def _parse_below(prefix: str, model: type[R], state: Mapping[str, Any]) -> dict[str, R]:
+    """Read the values below a prefix, by the rest of their key: a burst's id."""
+    records = {}
+    for key, value in state.items():
+        if key.startswith(prefix):
+            try:
+                records[key.removeprefix(prefix)] = model.model_validate(value)
+            except ValidationError as exc:
+                raise _damaged(key, exc) from None
+    return records
+
+
+def _damaged(key: str, error: ValidationError) -> ConfigError:
+    found = error.errors(include_url=False, include_input=False)[:5]
+    fields = ", ".join(".".join(map(str, item["loc"])) or item["msg"] for item in found)
+    return ConfigError(
+        f"the KVS holds a damaged burst record, overspill.{key} ({fields}).",
+        remedy=f"Look at it with `flux kvs get overspill.{key}`; remove it once its cluster is surely gone.",
+        code="state-damaged",
+    )
 
 
 def _surplus(bursts: Mapping[str, Burst]) -> list[Burst]:
+    """Give the oldest bursts that are gone and need nothing any more."""
     gone = sorted((b for b in bursts.values() if b.state is BurstState.GONE), key=lambda b: b.generation)
-    return [burst for burst in gone[: max(0, len(gone) - KEPT_GONE)] if not burst.has_drained]
+    oldest = gone[: max(0, len(gone) - KEPT_GONE)]
+    return [burst for burst in oldest if not (burst.has_drained or burst.owes_teardown)]

@@ -84,11 +84,15 @@ def serve(settings: AgentSettings, environ: Mapping[str, str], *, is_once: bool)
 def preview(
     settings: AgentSettings, environ: Mapping[str, str], on_turn: Callable[[tuple[Decision, ...]], None]
 ) -> None:
-    """Show what one turn would decide, and do none of it (`--dry-run`)."""
+    """Show what one turn would decide, and do none of it (`--dry-run`).
+
+    Raises FluxUnavailable if the instance does not tell enough to decide.
+    """
     instance = connect(environ)
+    shown: list[tuple[Decision, ...]] = []
 
     def show(decisions: tuple[Decision, ...]) -> None:
-        on_turn(decisions)
+        shown.append(decisions)
         instance.stop()
 
     try:
@@ -97,6 +101,12 @@ def preview(
         agent.run()
     finally:
         instance.close()
+    if not shown:
+        raise FluxUnavailable(
+            f"The instance did not tell its jobs and ranks within {PREVIEW_FOR_S:.0f} s.",
+            remedy="See whether it is stuck (`flux jobs -a`, `flux resource status`).",
+        )
+    on_turn(shown[0])
 
 
 def _serve_connected(

@@ -29,7 +29,11 @@ Epoch = Annotated[float, Field(gt=0, lt=1e11, description="epoch seconds")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?$")]
 Zone = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+[0-9]+-[a-z]$", description="one zone, such as us-central1-a")]
+Gpus = Annotated[int, Field(ge=0, le=64)]
+MemoryMib = Annotated[int, Field(ge=1)]
+PriceUsdPerH = Annotated[float, Field(ge=0)]
 ImageRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$")]
+MachineType = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
 FilePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]{0,254}$")]
 FluxVersion = Annotated[str, Field(pattern=r"^[0-9]{1,5}\.[0-9]{1,5}\.[0-9]{1,5}([.+-][A-Za-z0-9.+-]{0,40})?$")]
 
@@ -68,11 +72,11 @@ class Template(_Frozen):
     """A kind of node that can be rented."""
 
     name: Name
-    machine_type: str = Field(pattern=r"^[a-z0-9-]{1,63}$")
+    machine_type: MachineType
     cores: Count = Field(description="physical cores a node, as the lead's R declares them")
-    gpus: int = Field(default=0, ge=0, le=64)
-    memory_mib: int = Field(ge=1)
-    price_usd_per_h: float | None = Field(default=None, ge=0, description="a node's; null where unknown")
+    gpus: Gpus = 0
+    memory_mib: MemoryMib
+    price_usd_per_h: PriceUsdPerH | None = Field(default=None, description="a node's; null where unknown")
     spot: bool = False
     zones: tuple[Zone, ...] = Field(min_length=1, description="in order of preference")
     app_image: ImageRef | None = Field(default=None, description="null: the lead's own")
