@@ -20,7 +20,7 @@ from overspill_shared.errors import ConfigError, OverspillError
 from overspill_shared.idset import parse_idset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CONNECT_TIMEOUT_S = 5.0
 _STATES = {"SCHED": "S", "RUN": "R", "CLEANUP": "C", "DEPEND": "D", "PRIORITY": "P"}
@@ -29,20 +29,24 @@ _RESULTS = {"COMPLETED": "CD", "FAILED": "F", "CANCELED": "CA"}
 
 def main(argv: Sequence[str]) -> int:
     """Run a command; gives its exit code."""
-    args = _build_parser().parse_args(argv)
     try:
-        if args.command == "keygen":
-            write_certificate(args.path)
-            return 0
-        return asyncio.run(_run(args))
+        return asyncio.run(run_command(argv))
     except (OverspillError, ValueError, OSError) as exc:
-        sys.stderr.write(f"standin {args.command}: {exc}\n")
+        sys.stderr.write(f"standin: {exc}\n")
         return 1
     except KeyboardInterrupt:
         return 130
 
 
-async def _run(args: argparse.Namespace) -> int:
+async def run_command(argv: Sequence[str]) -> int:
+    """Run a command inside a loop; gives its exit code.
+
+    Raises OverspillError, ValueError or OSError where `main` prints them.
+    """
+    args = build_parser().parse_args(argv)
+    if args.command == "keygen":
+        write_certificate(args.path)
+        return 0
     if not args.uri:
         raise ConfigError("no instance is named.", remedy="Give --uri or set FLUX_URI.", code="flux-uri")
     async with await StandInClient.connect(args.uri, timeout_s=CONNECT_TIMEOUT_S) as client:
@@ -50,11 +54,12 @@ async def _run(args: argparse.Namespace) -> int:
         return code
 
 
-async def _submit(client: StandInClient, args: argparse.Namespace) -> int:
-    submission = Submission(
+def build_submission(args: argparse.Namespace, *, cwd: str, environment: Mapping[str, str]) -> Submission:
+    """Give what the options of `submit` ask for; `cwd` is where the user stands."""
+    return Submission(
         command=args.argv,
-        cwd=args.cwd or os.getcwd(),  # noqa: PTH109 - text is what the jobspec has
-        environment=dict(os.environ),
+        cwd=args.cwd or cwd,
+        environment=environment,
         nodes=args.nodes,
         tasks=args.ntasks,
         cores_per_task=args.cores_per_task,
@@ -65,6 +70,10 @@ async def _submit(client: StandInClient, args: argparse.Namespace) -> int:
         requires=args.requires,
         attributes=args.setattr,
     )
+
+
+async def _submit(client: StandInClient, args: argparse.Namespace) -> int:
+    submission = build_submission(args, cwd=str(Path.cwd()), environment=os.environ)
     jobid = await client.submit(build_jobspec(submission), urgency=args.urgency)
     print(format_f58(jobid))  # noqa: T201
     return 0
@@ -126,7 +135,8 @@ def exit_code(job: dict[str, Any]) -> int:
     return code or (1 if job["exception"] else 0)
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Give the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="python -m overspill_local.standin", description="A stand-in for a Flux instance. It is not Flux."
     )

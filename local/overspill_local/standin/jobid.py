@@ -23,7 +23,7 @@ def format_f58(jobid: int) -> str:
     """Write an id as Flux does.
 
     >>> format_f58(6731191091817518)
-    'ƒuzzybunny'
+    'ƒuZZybuNNy'
     """
     digits = ""
     while jobid:
@@ -37,7 +37,7 @@ def parse_jobid(text: str) -> int:
 
     Raises ValueError for anything else.
 
-    >>> parse_jobid("ƒuzzybunny") == parse_jobid("fuzzybunny") == parse_jobid("6731191091817518")
+    >>> parse_jobid("ƒuZZybuNNy") == parse_jobid("fuZZybuNNy") == parse_jobid("6731191091817518")
     True
     """
     if text.isascii() and text.isdigit():

@@ -162,4 +162,5 @@ class Lead:
         self._instance.listeners.add(check)
         check(None)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(idle.wait(), _IDLE_TIMEOUT_S)
+            async with asyncio.timeout(_IDLE_TIMEOUT_S):
+                await idle.wait()

@@ -54,7 +54,9 @@ class Link:
     async def receive_first(self) -> dict[str, Any] | None:
         """Give the first message, or None if it does not come in time."""
         try:
-            return await asyncio.wait_for(self.receive(), HELLO_TIMEOUT_S)
+            # Not wait_for, which may swallow a cancellation: a broker told to end would go on.
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                return await self.receive()
         except TimeoutError:
             return None
 

@@ -95,7 +95,8 @@ class Overlay:
         for rank in self._followers:
             self.send(rank, {"shutdown": True})
         try:
-            await asyncio.wait_for(self._empty.wait(), SHUTDOWN_TIMEOUT_S)
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
+                await self._empty.wait()
         except TimeoutError:
             log.warning("shutdown: ranks %s did not leave in time", sorted(self._followers))
 

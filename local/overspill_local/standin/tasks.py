@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +21,21 @@ if TYPE_CHECKING:
 
 KILL_TIMEOUT_S: Final = 5.0
 """Flux's own kill-timeout: SIGKILL follows SIGTERM by this much."""
-OUTPUT_TIMEOUT_S: Final = 2.0
+OUTPUT_TIMEOUT_S: Final = 1.0
 """How long after a task's end its output may still come: a child that it left behind may hold the pipe for ever."""
 MAX_LINE: Final = 64 * 1024
 _PR_SET_PDEATHSIG: Final = 1
 _NOT_STARTED_CODE: Final = 127
-_LIBC: Final = ctypes.CDLL(None)
+# Looked up before any fork: between fork and exec a child must not need the loader's lock.
+_PRCTL: Final = ctypes.CDLL(None).prctl
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task that was started, and where its output is read."""
+
+    process: Process
+    read_ends: Mapping[str, int]
 
 
 class TaskRunner:
@@ -37,6 +47,8 @@ class TaskRunner:
         self._report = report
         self._running: dict[int, asyncio.Task[None]] = {}
         self._processes: dict[int, list[Process]] = {}
+        self._signals: dict[int, signal.Signals] = {}
+        """Jobs that are to end: a task that starts a moment later is signalled, too."""
 
     def launch(self, order: Mapping[str, Any]) -> None:
         """Start a job's tasks; returns at once, reports follow."""
@@ -62,11 +74,14 @@ class TaskRunner:
     def _forget(self, jobid: int) -> None:
         self._running.pop(jobid, None)
         self._processes.pop(jobid, None)
+        self._signals.pop(jobid, None)
 
     def _signal(self, jobid: int, number: signal.Signals) -> None:
-        for process in self._processes.get(jobid, ()):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+        if jobid not in self._processes:
+            return
+        self._signals[jobid] = number
+        for process in self._processes[jobid]:
+            _signal_group(process, number)
 
     async def _run(self, order: Mapping[str, Any]) -> None:
         started = [await self._start(order, task) for task in order["tasks"]]
@@ -79,26 +94,34 @@ class TaskRunner:
         )
         self._report({"report": "exit", "jobid": order["jobid"], "code": max(codes)})
 
-    async def _start(self, order: Mapping[str, Any], task: int) -> Process | None:
+    async def _start(self, order: Mapping[str, Any], task: int) -> _Task | None:
         """Start one task; one that cannot be started says so on its standard error."""
+        pipes = {stream: os.pipe() for stream in ("stdout", "stderr")}
         try:
             process = await asyncio.create_subprocess_exec(
                 *order["command"],
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                stdout=pipes["stdout"][1],
+                stderr=pipes["stderr"][1],
                 cwd=self._directory(order, task),
                 env=self._environment(order, task),
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
         except (OSError, ValueError) as exc:
+            for read_end, _ in pipes.values():
+                os.close(read_end)
             reason = exc.strerror if isinstance(exc, OSError) else exc
             text = f"task {task} (host {self._hostname}): start failed: {order['command'][0]}: {reason}"
             self._output(order["jobid"], task, "stderr", text)
             return None
+        finally:
+            for _, write_end in pipes.values():
+                os.close(write_end)
         self._processes[order["jobid"]].append(process)
-        return process
+        if number := self._signals.get(order["jobid"]):
+            _signal_group(process, number)
+        return _Task(process, {stream: read_end for stream, (read_end, _) in pipes.items()})
 
     def _directory(self, order: Mapping[str, Any], task: int) -> str:
         cwd = order["cwd"]
@@ -121,20 +144,21 @@ class TaskRunner:
         given = order["environment"]
         return {**(os.environ if given is None else given), **order["variables"], **own}
 
-    async def _follow(self, jobid: int, task: int, process: Process | None) -> int:
-        if process is None:
+    async def _follow(self, jobid: int, number: int, task: _Task | None) -> int:
+        """Pass on a task's output until it has ended; gives its exit code."""
+        if task is None:
             return _NOT_STARTED_CODE
-        assert process.stdout is not None  # noqa: S101 - both are PIPE
-        assert process.stderr is not None  # noqa: S101
-        readers = asyncio.gather(
-            self._read(jobid, task, "stdout", process.stdout),
-            self._read(jobid, task, "stderr", process.stderr),
-        )
-        code = await process.wait()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(readers, OUTPUT_TIMEOUT_S)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        readers, transports = [], []
+        for stream, read_end in task.read_ends.items():
+            reader, transport = await _open_reader(read_end)
+            readers.append(asyncio.create_task(self._read(jobid, number, stream, reader)))
+            transports.append(transport)
+        code = await task.process.wait()
+        await asyncio.wait(readers, timeout=OUTPUT_TIMEOUT_S)
+        _signal_group(task.process, signal.SIGKILL)
+        for transport in transports:
+            transport.close()
+        await asyncio.wait(readers)
         return code if code >= 0 else 128 - code
 
     async def _read(self, jobid: int, task: int, stream: str, reader: asyncio.StreamReader) -> None:
@@ -152,9 +176,24 @@ class TaskRunner:
         self._report({"report": "output", "jobid": jobid, "task": task, "stream": stream, "line": line})
 
 
+def _signal_group(process: Process, number: signal.Signals) -> None:
+    """Signal a task and what it started; if nothing of it is left, that is well, too."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+async def _open_reader(read_end: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    """Read a pipe by our own transport: asyncio's for subprocesses cannot be closed while a child holds the pipe."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
+    )
+    return reader, transport
+
+
 def _die_with_parent() -> None:
     """Have the kernel end a task whose broker was killed, as a node's end would."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _ignore(report: dict[str, Any]) -> None:
