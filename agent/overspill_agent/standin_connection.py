@@ -26,9 +26,10 @@ _READ_BYTES: Final = 256 * 1024
 class StandInConnection:
     """A connected socket, and what was read from it that nobody has asked for yet."""
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         """Take a connected socket; see `connect`."""
-        connected.settimeout(ANSWER_TIMEOUT_S)
+        connected.settimeout(timeout_s)
+        self._timeout_s = timeout_s
         self._socket = connected
         self._unread = b""
         self._events: deque[tuple[int, dict[str, Any]]] = deque()
@@ -48,10 +49,11 @@ class StandInConnection:
         FluxError with its own words if it refuses.
         """
         request_id = self.send(method, params)
-        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        deadline = time.monotonic() + self._timeout_s
         while request_id not in self._answers:
+            # It may speak without end of other things.
             if time.monotonic() > deadline:
-                raise FluxUnavailable(f"The stand-in instance does not answer {method}.", remedy="Look at its log.")
+                raise _gone(f"it does not answer {method}")
             self.read()
         answer = self._answers.pop(request_id)
         if "error" in answer and answer["error"]["errno"] not in absent:
