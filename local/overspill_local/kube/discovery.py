@@ -1,6 +1,6 @@
 """What the API says of itself: versions, groups and kinds, as clients ask before anything else.
 
-Pure. The older, unaggregated form, which every client falls back to; OpenAPI is not served.
+Pure. The older, unaggregated form, which every client falls back to. What OpenAPI there is stands in `openapi`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from overspill_local.kube.errors import unknown_path
+from overspill_local.kube.openapi import openapi_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _SUBRESOURCE_VERBS = ["get", "patch", "update"]
+_SHOWN_BY_GET_ALL = frozenset({"CronJob", "Deployment", "Job", "Pod", "Service"})
 _VERSION = {
     "major": "1",
     "minor": "34",
@@ -38,6 +40,8 @@ def discovery_document(path: str, resources: Iterable[ResourceType]) -> dict[str
             return {"paths": ["/api", "/api/v1", "/apis", "/version"]}
         case ["version"]:
             return _VERSION
+        case ["openapi", *rest]:
+            return openapi_document(rest, served)
         case ["api"]:
             return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
         case ["apis"]:
@@ -75,6 +79,8 @@ def _resource_list(group: str, version: str, served: list[ResourceType]) -> dict
 def _entries(resource: ResourceType) -> list[dict[str, Any]]:
     shared = {"namespaced": resource.namespaced, "kind": resource.kind}
     main = {"name": resource.plural, "singularName": resource.kind.lower(), "verbs": _VERBS, **shared}
+    if resource.kind in _SHOWN_BY_GET_ALL:
+        main["categories"] = ["all"]
     if resource.short_names:
         main["shortNames"] = list(resource.short_names)
     scale = {"group": "autoscaling", "version": "v1", "kind": "Scale"}

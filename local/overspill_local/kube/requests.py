@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from overspill_local.kube.errors import bad_request
+from overspill_local.kube.errors import bad_request, unsupported_media_type
 from overspill_local.kube.ownership import Manager, Operation
 from overspill_local.kube.selectors import SelectorError, parse_field_selector, parse_label_selector
 
@@ -103,7 +104,12 @@ class ResourceRequest:
         return Manager(name, operation, self.subresource)
 
     def parsed_body(self) -> Any:
-        """Return the body's JSON, or its YAML if it says that it is; raises ApiError 400 if it is neither."""
+        """Return the body's JSON, or its YAML if it says that it is.
+
+        Raises ApiError 415 for another format (Protobuf is not spoken here), 400 for what is not what it says.
+        """
+        if not re.search(r"json|yaml|octet-stream|^$", self.content_type):
+            raise unsupported_media_type(("application/json", "application/yaml"))
         try:
             return json.loads(self.body)
         except ValueError as error:

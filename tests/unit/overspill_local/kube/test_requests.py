@@ -87,6 +87,12 @@ def test_body_that_is_no_such_object_is_refused(request_for, body, content_type)
     assert caught.value.code == 400
 
 
+def test_body_in_protobuf_is_refused_by_its_type(request_for):
+    with pytest.raises(ApiError, match="application/json") as caught:
+        request_for(body=b"k8s", content_type="application/vnd.kubernetes.protobuf").object_body()
+    assert caught.value.code == 415
+
+
 def test_continue_token_round_trip(create):
     assert parse_continue(continue_token(create("a"))) == ("default", "a")
 
