@@ -4,6 +4,7 @@
 addresses, so it works with any index.
 """
 
+# ruff: noqa: INP001 - a script, no package
 from __future__ import annotations
 
 import re
@@ -13,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements" / "dev.txt"
@@ -56,7 +57,7 @@ def _requirements(extra: str) -> str:
     roots = [Requirement(text) for text in (*project["dependencies"], *project["optional-dependencies"][extra])]
     wanted: set[str] = set()
     queue = [(canonicalize_name(root.name), frozenset(root.extras)) for root in roots]
-    seen: set[tuple[str, frozenset[str]]] = set()
+    seen: set[tuple[NormalizedName, frozenset[str]]] = set()
     while queue:
         name, extras = queue.pop()
         if (name, extras) in seen or name not in locked:
@@ -77,7 +78,7 @@ def _entries() -> dict[str, str]:
     return entries
 
 
-def _needs(name: str, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
+def _needs(name: NormalizedName, extras: frozenset[str]) -> list[tuple[NormalizedName, frozenset[str]]]:
     """Give what an installed distribution requires on any supported platform."""
     from importlib.metadata import PackageNotFoundError, requires  # noqa: PLC0415 - one user
 

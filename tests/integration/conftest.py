@@ -1,8 +1,12 @@
 """An embedded cloud with the real functions as processes, and a client that publishes, listens and waits."""
 
 import asyncio
+import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -10,7 +14,9 @@ from concurrent.futures import Future
 import pytest
 from google.api_core import exceptions as google_errors
 
-from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud
+from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud, free_port
+from overspill_local.demo.command import make_lead
+from overspill_local.demo.scenario import DemoOptions
 from overspill_local.topics import Redelivery, publisher_client, subscriber_client
 from overspill_shared import names, sealing
 from overspill_shared.messages import BurstEvent, TeardownRequest, decode, encode
@@ -213,3 +219,83 @@ def teardown_of():
         )
 
     return build
+
+
+needs_flux = pytest.param(
+    "real",
+    marks=[
+        pytest.mark.flux,
+        pytest.mark.skipif(shutil.which("flux") is None, reason="there is no flux on PATH: install flux-core"),
+    ],
+)
+
+
+class Lead:
+    """A lead instance with an agent beside it, in a cloud."""
+
+    def __init__(self, cloud, flux):
+        self.cloud = cloud
+        options = DemoOptions(
+            flux=flux,
+            scheduler="fluxion" if flux == "real" else "stand-in",
+            pubsub="embedded",
+            nodes=2,
+            local_nodes=1,
+            create_s=0.5,
+            idle_timeout_s=1,
+            keep=False,
+            command=("hostname",),
+        )
+        self.lead = make_lead(options, cloud.cloud.folder / "flux", free_port())
+        cloud.call(self.lead.start(cloud.cloud.supervisor, cloud.cloud.process_environ()))
+        self.environ = {
+            **cloud.cloud.process_environ(),
+            "FLUX_URI": self.lead.uri,
+            "OVERSPILL_IDLE_TIMEOUT_S": "1",
+            "OVERSPILL_TEARDOWN_RETRY_S": "5",
+        }
+        self.agent = None
+
+    def curve_cert(self):
+        return (self.cloud.cloud.folder / "flux" / "curve.cert").read_text()
+
+    def start_agent(self):
+        self.agent = self.cloud.call(self.cloud.cloud.start_agent(self.environ))
+
+    def kill_agent(self):
+        os.kill(self.agent.pid, signal.SIGKILL)
+        self.cloud.call(self.agent.wait(20))
+
+    def count_logs(self, message, **facts):
+        events = tuple(self.cloud.cloud.timeline.events)
+        return sum(e.name == "log" and e.has({"message": message, **facts}) for e in events)
+
+    def wait_for_state(self, state):
+        self.cloud.wait_until(lambda: self.count_logs("burst.moved", state=state), f"a burst that is {state}")
+
+    def submit(self, nodes=2, command=("hostname",)):
+        return self.cloud.call(self.lead.submit(self.lead.submit_command(nodes, command, burstable=True)))
+
+    def overspill(self, *arguments):
+        argv = [sys.executable, "-m", "overspill_agent", *arguments]
+        return subprocess.run(argv, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
+
+    def bursts(self):
+        shown = self.overspill("status", "--json")
+        assert shown.returncode == 0, shown.stderr
+        return json.loads(shown.stdout)["bursts"]
+
+
+@pytest.fixture(params=["stand-in", needs_flux])
+def lead(request, start_cloud):
+    """Give a lead in a cloud of its own: the stand-in's, and real Flux's where it is installed."""
+    with start_cloud(flux=request.param, create_s=0.5) as cloud:
+        yield Lead(cloud, request.param)
+
+
+@pytest.fixture
+def one_lead(start_cloud):
+    """Give a lead in a cloud of its own: real Flux's where it is installed, else the stand-in's."""
+    flux = "real" if shutil.which("flux") else "stand-in"
+    with start_cloud(flux=flux, create_s=0.5) as cloud:
+        yield Lead(cloud, flux)

@@ -32,7 +32,7 @@ SLACK_S: Final = 90.0
 DEFAULT_COMMAND: Final = (
     "sh",
     "-c",
-    'echo "rank $FLUX_TASK_RANK on $(flux getattr hostname 2>/dev/null || hostname)"',
+    'echo "rank $FLUX_TASK_RANK on $(flux getattr hostname 2>/dev/null || hostname)"; sleep 0.5',
 )
 
 
