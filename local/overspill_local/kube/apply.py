@@ -6,10 +6,19 @@ Pure. Kubernetes documentation, "Server-Side Apply"; the merge itself follows st
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from overspill_local.kube.fieldsets import Path, field_paths, is_item, value_at, with_ancestors, without
+from overspill_local.kube.fieldsets import (
+    Path,
+    field_paths,
+    is_item,
+    value_at,
+    with_ancestors,
+    with_fields_around,
+    without,
+)
 from overspill_local.kube.ownership import (
     Manager,
     Ownership,
@@ -34,12 +43,29 @@ class FieldConflict:
     """A field that the configuration wants to change, but that another manager owns."""
 
     manager: Manager
+    api_version: str
     path: Path
 
     @property
     def field(self) -> str:
-        """Return the field's path as Kubernetes prints it: `.spec.size`."""
-        return "".join(f".{part[2:]}" if part.startswith("f:") else f"[{part[2:]}]" for part in self.path)
+        """Return the field's path as Kubernetes prints it: `.spec.containers[name="main"].image`."""
+        return "".join(_printed(segment) for segment in self.path)
+
+    @property
+    def owner(self) -> str:
+        """Return the manager as Kubernetes describes it."""
+        subresource = f' with subresource "{self.manager.subresource}"' if self.manager.subresource else ""
+        version = f" using {self.api_version}" if self.manager.operation == "Update" else ""
+        return f'"{self.manager.name}"{subresource}{version}'
+
+
+def _printed(segment: str) -> str:
+    kind, rest = segment[:2], segment[2:]
+    if kind == "f:":
+        return f".{rest}"
+    if kind == "v:":
+        return f"[={rest}]"
+    return "".join(f"[{name}={json.dumps(value)}]" for name, value in json.loads(rest).items())
 
 
 class ApplyConflictError(Exception):
@@ -47,9 +73,18 @@ class ApplyConflictError(Exception):
 
     def __init__(self, conflicts: list[FieldConflict]) -> None:
         self.conflicts = conflicts
-        plural = "s" if len(conflicts) > 1 else ""
-        listed = "; ".join(f'conflict with "{each.manager.name}": {each.field}' for each in conflicts)
-        super().__init__(f"Apply failed with {len(conflicts)} conflict{plural}: {listed}")
+        count = len(conflicts)
+        super().__init__(f"Apply failed with {count} conflict{'s' if count > 1 else ''}: {_listed(conflicts)}")
+
+
+def _listed(conflicts: list[FieldConflict]) -> str:
+    if len(conflicts) == 1:
+        return f"conflict with {conflicts[0].owner}: {conflicts[0].field}"
+    lines = []
+    for owner in sorted({each.owner for each in conflicts}):
+        lines.append(f"conflicts with {owner}:")
+        lines += [f"- {each.field}" for each in conflicts if each.owner == owner]
+    return "\n".join(lines)
 
 
 def apply_configuration(
@@ -101,7 +136,7 @@ def _conflicts(
         if not is_item(path) and _clashes(value_at(live, path), value_at(wanted, path), is_leaf=path in mine)
     )
     return [
-        FieldConflict(other, path)
+        FieldConflict(other, claim.stamp.api_version, path)
         for other, claim in ownership.items()
         if other != manager
         for path in sorted(claim.paths)
@@ -120,14 +155,14 @@ def _clashes(live: Any, wanted: Any, *, is_leaf: bool) -> bool:
 def _dropped(ownership: Ownership, manager: Manager, mine: frozenset[Path]) -> frozenset[Path]:
     """Return what this manager applied before, leaves out now, and nobody else owns.
 
-    What a field stands in goes with it, unless it holds something that is still owned: values that the server
-    filled in beside it are nobody's.
+    The field that one stands in goes with it, unless it holds something that is still owned: values that the
+    server filled in beside it are nobody's. An item of a list goes with all that is in it, unless it is owned itself.
     """
     if manager not in ownership:
         return frozenset()
     others = (claim.paths for other, claim in ownership.items() if other != manager)
-    kept = with_ancestors(mine.union(*others))
-    return with_ancestors(ownership[manager].paths) - kept
+    kept = with_fields_around(mine.union(*others))
+    return with_fields_around(ownership[manager].paths) - kept
 
 
 def _overlay(base: Any, configuration: Any, lists: ListTypes, name: str = "") -> Any:

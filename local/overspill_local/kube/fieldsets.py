@@ -54,6 +54,12 @@ def with_ancestors(paths: Iterable[Path]) -> frozenset[Path]:
     return frozenset(path[:length] for path in paths for length in range(1, len(path) + 1))
 
 
+def with_fields_around(paths: Iterable[Path]) -> frozenset[Path]:
+    """Return the paths and the fields that they stand in; an item of a list is there only if it is named itself."""
+    paths = frozenset(paths)
+    return paths | {path for path in with_ancestors(paths) if not is_item(path)}
+
+
 def value_at(value: Any, path: Path) -> Any:
     """Return what stands at `path`, or None."""
     for segment in path:

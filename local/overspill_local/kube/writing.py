@@ -171,11 +171,7 @@ def _apply(store: KubeStore, request: ResourceRequest) -> Reply:
         )
     except ApplyConflictError as error:
         causes = [
-            {
-                "reason": "FieldManagerConflict",
-                "message": f'conflict with "{each.manager.name}"',
-                "field": each.field,
-            }
+            {"reason": "FieldManagerConflict", "message": f"conflict with {each.owner}", "field": each.field}
             for each in error.conflicts
         ]
         raise ApiError(409, "Conflict", str(error), {"causes": causes}) from error

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overspill_local.kube.apply import ApplyConflictError, apply_configuration
+from overspill_local.kube.apply import ApplyConflictError, FieldConflict, apply_configuration
 from overspill_local.kube.listtypes import BUILTIN_LISTS, CUSTOM_LISTS
-from overspill_local.kube.ownership import Manager, Stamp, read_ownership
+from overspill_local.kube.ownership import Claim, Manager, Stamp, read_ownership, write_ownership
 
 STAMP = Stamp(api_version="v1", time="2026-01-01T00:00:00Z")
 LATER = Stamp(api_version="v1", time="2026-01-02T00:00:00Z")
@@ -55,9 +55,29 @@ def test_table_left_out_stays_where_another_owns_a_part():
 
 
 def test_conflict_names_owner_and_field():
-    current = apply(None, {"a": {"x": 1}, "b": 2})
-    with pytest.raises(ApplyConflictError, match=r'"ann": \.spec\.a\.x; conflict with "ann": \.spec\.b'):
-        apply(current, {"a": {"x": 2}, "b": 3}, "bob")
+    current = apply(None, {"a": {"x": 1}})
+    with pytest.raises(ApplyConflictError) as caught:
+        apply(current, {"a": {"x": 2}}, "bob")
+    assert str(caught.value) == 'Apply failed with 1 conflict: conflict with "ann": .spec.a.x'
+
+
+def test_conflicts_are_listed_by_owner():
+    current = apply(apply(None, {"a": 1, "b": 2}), {"c": 3}, "eve")
+    with pytest.raises(ApplyConflictError) as caught:
+        apply(current, {"a": 2, "b": 3, "c": 4}, "bob")
+    assert str(caught.value).splitlines() == [
+        'Apply failed with 3 conflicts: conflicts with "ann":',
+        "- .spec.a",
+        "- .spec.b",
+        'conflicts with "eve":',
+        "- .spec.c",
+    ]
+
+
+def test_owner_by_an_update_is_named_with_its_version_and_subresource():
+    conflict = FieldConflict(Manager("ann", "Update", "status"), "v1", ("f:status", "f:finalizers", 'v:"x"'))
+    assert conflict.owner == '"ann" with subresource "status" using v1'
+    assert conflict.field == '.status.finalizers[="x"]'
 
 
 @pytest.mark.parametrize(("theirs", "mine"), [(1, {"x": 1}), ({"x": 1}, 1), ([1], {"x": 1}), ({"x": 1}, [1])])
@@ -100,8 +120,17 @@ def test_builtin_lists_are_owned_by_item():
         {"name": "q", "image": "i", "tty": True},
         {"name": "r", "image": "i"},
     ]
-    with pytest.raises(ApplyConflictError, match=r'\.spec\.containers\[{"name":"r"}\]\.image'):
+    with pytest.raises(ApplyConflictError, match=r'\.spec\.containers\[name="r"\]\.image'):
         apply(current, {"containers": [{"name": "r", "image": "j"}]}, lists=BUILTIN_LISTS)
+
+
+def test_item_left_out_goes_with_what_another_set_in_it():
+    current = apply(None, {"containers": [{"name": "p", "image": "i"}]}, lists=BUILTIN_LISTS)
+    paths = frozenset({("f:spec", "f:containers", 'k:{"name":"p"}', "f:tty")})
+    ownership = read_ownership(current) | {Manager("bob"): Claim(paths, STAMP)}
+    current["metadata"]["managedFields"] = write_ownership(ownership)
+    current["spec"]["containers"][0]["tty"] = True
+    assert apply(current, {"containers": [{"name": "q"}]}, lists=BUILTIN_LISTS)["spec"]["containers"] == [{"name": "q"}]
 
 
 def test_finalizers_of_two_managers_add_up():

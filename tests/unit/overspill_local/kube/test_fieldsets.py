@@ -7,6 +7,7 @@ from overspill_local.kube.fieldsets import (
     to_fields_v1,
     value_at,
     with_ancestors,
+    with_fields_around,
     without,
 )
 from overspill_local.kube.listtypes import BUILTIN_LISTS
@@ -74,6 +75,12 @@ def test_without_takes_members_and_items_away():
 
 def test_with_ancestors_adds_what_a_path_stands_in():
     assert with_ancestors([("f:a", "f:b", "f:c")]) == {("f:a",), ("f:a", "f:b"), ("f:a", "f:b", "f:c")}
+
+
+def test_with_fields_around_takes_no_item_along():
+    image = ("f:containers", MAIN, "f:image")
+    assert with_fields_around([image]) == {("f:containers",), image}
+    assert with_fields_around([image, image[:2]]) == {("f:containers",), image[:2], image}
 
 
 def test_fields_v1_marks_an_item_that_has_members_with_a_dot():
