@@ -52,7 +52,7 @@ async def run(membership: Membership) -> int:
         async with _heartbeat(link, membership.heartbeat_s):
             return await _serve(link, runner)
     finally:
-        # Closed first: a lead that heard of the tasks' end before ours would take it for their own.
+        # Closed first, so that the lead knows at once, and not when the last task has taken its time to end.
         link.close()
         await runner.stop()
 

@@ -71,16 +71,28 @@ def test_kvs_is_looked_up_by_prefix_and_changed_at_once(bench):
     assert bench.instance.kvs_lookup("overspill.") == {"overspill.b": {"c": 2}, "overspill.z": 0}
 
 
-def test_kvs_drains_and_job_ids_survive_a_restart(make_bench, tmp_path):
+def test_kvs_is_on_disk_after_each_commit(make_bench, tmp_path):
     first = make_bench(statedir=tmp_path)
-    job = first.submit(nodes=1)
-    first.instance.kvs_commit({"overspill.a": 1})
+    for value in (1, 2):
+        first.instance.kvs_commit({"overspill.a": value})
+        assert make_bench(statedir=tmp_path).instance.kvs_lookup("") == {"overspill.a": value}
+
+
+def test_drained_ranks_are_on_disk_after_each_change(make_bench, tmp_path):
+    first = make_bench(statedir=tmp_path)
     first.instance.drain(frozenset({4}), "leaving")
+    assert make_bench(statedir=tmp_path).instance.ranks.drained == {4: "leaving"}
+    first.instance.undrain(frozenset({4}))
+    assert make_bench(statedir=tmp_path).instance.ranks.drained == {}
+
+
+def test_job_ids_never_come_twice_over_a_restart(make_bench, tmp_path):
+    first = make_bench(statedir=tmp_path)
+    first.instance.kvs_commit({"overspill.a": 1})
+    job = first.submit(nodes=1)
     second = make_bench(statedir=tmp_path)
     second.now = first.now
 
-    assert second.instance.kvs_lookup("") == {"overspill.a": 1}
-    assert second.instance.ranks.drained == {4: "leaving"}
     assert second.submit(nodes=1) > job
 
 

@@ -149,6 +149,15 @@ def test_rank_that_is_lost_fails_its_job_and_the_other_ranks_tasks_are_ended(ben
     assert bench.event(job, "finish")["context"]["status"] == 143 << 8
 
 
+def test_job_that_loses_all_its_ranks_fails_once_and_ends(bench):
+    job = bench.submit(nodes=2)
+    bench.instance.rank_lost(1)
+    bench.instance.rank_lost(0)
+
+    assert bench.names(job).count("exception") == 1
+    assert bench.names(job)[-4:] == AFTER
+
+
 def test_lost_rank_is_not_used_again_until_it_is_back(bench):
     bench.instance.rank_lost(1)
     job = bench.submit(nodes=2)
