@@ -45,10 +45,13 @@ class Demand:
 
     def describe(self) -> str:
         """Say it in words, for reasons."""
-        unit = "node" if self.is_by_node else "slot"
-        cores = f"{self.cores_per_unit} core{'s' if self.cores_per_unit != 1 else ''}"
-        gpus = f" and {self.gpus_per_unit} GPUs" if self.gpus_per_unit else ""
-        return f"{self.units} {unit}{'s' if self.units != 1 else ''} of {cores}{gpus}"
+        units = _counted(self.units, "node" if self.is_by_node else "slot")
+        gpus = f" and {_counted(self.gpus_per_unit, 'GPU')}" if self.gpus_per_unit else ""
+        return f"{units} of {_counted(self.cores_per_unit, 'core')}{gpus}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def is_burstable(jobspec: Mapping[str, Any]) -> bool:

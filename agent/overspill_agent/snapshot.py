@@ -52,6 +52,6 @@ class Snapshot:
 
     def resources(self, ranks: Ranks) -> tuple[tuple[RankResources, str], ...]:
         """Give ranks with their resources and hosts, in rank order."""
-        return tuple(
-            (resource, self.facts.hosts[resource.rank]) for resource in self.facts.resources if resource.rank in ranks
-        )
+        found = [resource for resource in self.facts.resources if resource.rank in ranks]
+        found.sort(key=lambda resource: resource.rank)
+        return tuple((resource, self.facts.hosts[resource.rank]) for resource in found)
