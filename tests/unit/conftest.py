@@ -29,7 +29,7 @@ class Interrupted(BaseException):
 
 
 class Faults:
-    """Errors that the next calls of a method raise, and a place to be killed at."""
+    """Errors that the next calls of a method raise (None: that one works), and a place to be killed at."""
 
     def __init__(self):
         self.errors = {}
@@ -43,8 +43,8 @@ class Faults:
         self.calls.append(call)
         if self.kill_at is not None and len(self.calls) > self.kill_at:
             raise Interrupted
-        if waiting := self.errors.get(call):
-            raise waiting.pop(0)
+        if (waiting := self.errors.get(call)) and (error := waiting.pop(0)):
+            raise error
 
 
 class RecordingPublisher:
