@@ -47,7 +47,7 @@ class MessageTap:
             path = f"projects/{self._project}/subscriptions/{topic}-tap"
             request = {"name": path, "topic": f"projects/{self._project}/topics/{topic}"}
             try:
-                self._client.create_subscription(request=request, timeout=CALL_TIMEOUT_S)
+                self._client.create_subscription(request=request, timeout=CALL_TIMEOUT_S, retry=None)
             except google_errors.AlreadyExists:
                 log.debug("tap.exists", extra={"subscription": path})
             thread = threading.Thread(target=self._listen, args=(topic, path), name=f"tap-{topic}", daemon=True)
@@ -76,4 +76,6 @@ class MessageTap:
                 attributes = dict(received.message.attributes)
                 self._loop.call_soon_threadsafe(self._on_message, topic, attributes)
             if ids := [received.ack_id for received in answer.received_messages]:
-                self._client.acknowledge(request={"subscription": path, "ack_ids": ids}, timeout=CALL_TIMEOUT_S)
+                self._client.acknowledge(
+                    request={"subscription": path, "ack_ids": ids}, timeout=CALL_TIMEOUT_S, retry=None
+                )

@@ -6,6 +6,7 @@ subscriptions to the functions. Only the times are shorter. Nothing here receive
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from overspill_shared import names
+from overspill_shared.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,19 +50,27 @@ def subscriber_client(address: str) -> Any:
 def create_topics(project: str, push_urls: Mapping[str, str], redelivery: Redelivery, address: str) -> None:
     """Make every topic, its dead-letter topic with a subscription, and push subscriptions.
 
-    `push_urls` gives the base URL of the function that serves a topic; `address` is the Pub/Sub's HOST:PORT. What
-    exists already is left as it is. Raises google.api_core's errors: whoever starts a cloud has nothing to fall back
-    on.
+    `push_urls` gives the base URL of the function that serves a topic; `address` is the Pub/Sub's HOST:PORT. Topics
+    that exist already stay, subscriptions are made anew. Raises Unavailable if no Pub/Sub answers there.
     """
+    try:
+        _create_topics(project, push_urls, redelivery, address)
+    except (google_errors.GoogleAPICallError, google_errors.RetryError) as exc:
+        raise Unavailable(
+            f"Pub/Sub at {address} did not make the topics: {exc}.", remedy="Is that emulator running? See --pubsub."
+        ) from None
+
+
+def _create_topics(project: str, push_urls: Mapping[str, str], redelivery: Redelivery, address: str) -> None:
     with publisher_client(address) as publisher, subscriber_client(address) as subscriber:
         for topic in names.TOPICS:
             dead = names.dead_letter_topic(topic)
             for name in (topic, dead):
                 _once(publisher.create_topic, {"name": _topic(project, name)})
             request = {"name": _subscription(project, dead), "topic": _topic(project, dead)}
-            _once(subscriber.create_subscription, request)
+            _anew(subscriber, request)
         for topic, url in push_urls.items():
-            _once(subscriber.create_subscription, _push_subscription(project, topic, url, redelivery))
+            _anew(subscriber, _push_subscription(project, topic, url, redelivery))
 
 
 def _push_subscription(project: str, topic: str, url: str, redelivery: Redelivery) -> dict[str, Any]:
@@ -89,9 +99,16 @@ def _subscription(project: str, name: str) -> str:
     return f"projects/{project}/subscriptions/{name}"
 
 
+def _anew(subscriber: Any, request: Mapping[str, Any]) -> None:
+    """Make a subscription; one of an earlier run, in an emulator that outlived it, would push to nobody."""
+    with contextlib.suppress(google_errors.NotFound):
+        subscriber.delete_subscription(request={"subscription": request["name"]}, timeout=CALL_TIMEOUT_S, retry=None)
+    subscriber.create_subscription(request=request, timeout=CALL_TIMEOUT_S, retry=None)
+
+
 def _once(create: Any, request: Mapping[str, Any]) -> None:
     try:
-        create(request=request, timeout=CALL_TIMEOUT_S)
+        create(request=request, timeout=CALL_TIMEOUT_S, retry=None)
     except google_errors.AlreadyExists:
         return
 
