@@ -159,7 +159,7 @@ class EmbeddedCloud:
         self.folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ovs-", ignore_cleanup_errors=True))
         )
-        self.supervisor = Supervisor(self._marker, self.folder / "log")
+        self.supervisor = Supervisor(self._marker, self.folder / "log", scratch=self.folder)
         await self._start_metadata()
         await self._start_gke()
         await self._start_pubsub()
@@ -274,8 +274,15 @@ def free_port() -> int:
 
 def _own_environ() -> dict[str, str]:
     """Give our own environment without what would lead a process of this cloud elsewhere."""
-    return {
+    environ = {
         key: value
         for key, value in os.environ.items()
         if key not in _NOT_HANDED_ON and not key.startswith(("OVERSPILL_", "GCE_METADATA"))
     }
+    # A user's proxy must not be asked for servers on this machine.
+    local = f"{HOST},localhost"
+    return {**environ, **{name: _joined(environ.get(name), local) for name in ("NO_PROXY", "no_proxy")}}
+
+
+def _joined(before: str | None, more: str) -> str:
+    return f"{before},{more}" if before else more

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,12 +142,18 @@ class ReaperHandle:
         self._process.wait(timeout_s)
 
 
-def start_reaper(marker: str, log_path: Path, times: ReaperTimes | None = None) -> ReaperHandle:
-    """Start the reaper of a run; what it has to say goes to the log file."""
+def start_reaper(
+    marker: str, log_path: Path, times: ReaperTimes | None = None, *, scratch: Path | None = None
+) -> ReaperHandle:
+    """Start the reaper of a run; what it has to say goes to the log file.
+
+    `scratch` is a folder to remove after the run's processes: it may hold keys that nobody else would remove.
+    """
     times = times or ReaperTimes()
     # By path, isolated and without site-packages: it starts quicker, whatever our own package comes to import.
     argv = [sys.executable, "-I", "-S", __file__, marker]
     argv += [f"--grace-s={times.grace_s}", f"--term-s={times.term_s}", f"--kill-s={times.kill_s}"]
+    argv += [] if scratch is None else [f"--scratch={scratch}"]
     # Without a marker of its own: where this run is part of another, the other's reaper must not end this one.
     environ = {name: value for name, value in os.environ.items() if name != RUN_VARIABLE}
     with log_path.open("ab") as log:
@@ -162,13 +169,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("marker", help=f"value of {RUN_VARIABLE} in the run's processes")
     for name, default in ReaperTimes()._asdict().items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=default)
+    parser.add_argument("--scratch", help="a folder to remove afterwards")
     arguments = parser.parse_args(argv)
     # Whoever ends the parent must not end its reaper first: it ends by itself.
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     if os.read(sys.stdin.fileno(), 1):
         return 0
-    return _reap_orphans(arguments.marker, ReaperTimes(arguments.grace_s, arguments.term_s, arguments.kill_s))
+    code = _reap_orphans(arguments.marker, ReaperTimes(arguments.grace_s, arguments.term_s, arguments.kill_s))
+    if arguments.scratch:
+        shutil.rmtree(arguments.scratch, ignore_errors=True)
+    return code
 
 
 class Hunt:

@@ -79,12 +79,17 @@ class Supervisor:
         *,
         stop_timeout_s: float = 10.0,
         reaper_times: ReaperTimes | None = None,
+        scratch: Path | None = None,
     ) -> None:
-        """Prepare a run: `marker` must be random (see new_marker), `log_dir` gets a file for each process."""
+        """Prepare a run: `marker` must be random (see new_marker), `log_dir` gets a file for each process.
+
+        `scratch` is a folder that the reaper removes if this process dies.
+        """
         self.marker = marker
         self._log_dir = log_dir
         self._stop_timeout_s = stop_timeout_s
         self._reaper_times = reaper_times or ReaperTimes()
+        self._scratch = scratch
         self._reaper: ReaperHandle | None = None
         self._processes: list[Process] = []
         self._closed = False
@@ -185,7 +190,9 @@ class Supervisor:
             self._reaper.dismiss()
             self._reaper = None
         if self._reaper is None:
-            self._reaper = start_reaper(self.marker, self._log_dir / "reaper.log", self._reaper_times)
+            self._reaper = start_reaper(
+                self.marker, self._log_dir / "reaper.log", self._reaper_times, scratch=self._scratch
+            )
 
     async def _bring_up(self, process: Process, restart: Restart | None) -> None:
         await process.spawn()

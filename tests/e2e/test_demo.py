@@ -85,15 +85,16 @@ def test_demo_ended_by_sigterm_says_so_last_and_leaves_no_process(demo_process):
     assert _processes(marker) == []
 
 
-def test_demo_killed_with_sigkill_leaves_no_process(demo_process):
+def test_demo_killed_with_sigkill_leaves_no_process_and_no_key(demo_process):
     process = demo_process("--create-seconds", "60")
     marker = _marker_of(process, wait_for='"cluster.provisioning"')
-    assert _processes(marker)
+    (folder,) = {Path(_environ(pid).get("OVERSPILL_PRIVATE_KEY_FILE", "")).parent for pid in _functions(marker)}
+    assert (folder / "private.key").exists()
     process.kill()
     process.wait(20)
     deadline = time.monotonic() + 30
-    while left := _processes(marker):
-        assert time.monotonic() < deadline, left
+    while (left := _processes(marker)) or folder.exists():
+        assert time.monotonic() < deadline, (left, folder)
         time.sleep(0.1)
 
 
@@ -110,6 +111,10 @@ def _marker_of(process, *, wait_for):
 
 def _processes(marker):
     return [pid for pid in _pids() if _environ(pid).get(RUN_VARIABLE) == marker and _state(pid) != "Z"]
+
+
+def _functions(marker):
+    return [pid for pid in _processes(marker) if "OVERSPILL_PRIVATE_KEY_FILE" in _environ(pid)]
 
 
 def _children(parent):
