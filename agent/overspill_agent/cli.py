@@ -150,7 +150,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command with these arguments and give its exit code; errors go to standard error."""
     try:
-        app(arguments, standalone_mode=True)
+        app(arguments, prog_name="overspill", standalone_mode=True)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else EXIT_FAILED
     except OverspillError as exc:

@@ -6,13 +6,14 @@ No rule stands here: an event is parsed, offered, and acked once the offer was t
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions as google_errors
 from google.cloud import pubsub_v1
 
 from overspill_shared import names
-from overspill_shared.errors import MalformedMessage, NotFound, PermissionDenied, Unavailable
+from overspill_shared.errors import CloudError, MalformedMessage, NotFound, PermissionDenied, Unavailable
 from overspill_shared.messages import BurstEvent, decode
 
 if TYPE_CHECKING:
@@ -59,18 +60,7 @@ class EventSubscription:
         `on_event(event, ack)` gets each event: until `ack` is called it is delivered again. `on_end` gets the error
         that ended the stream for good (retried calls do not end it).
         """
-
-        def take(message: Any) -> None:
-            try:
-                event = decode(BurstEvent, message.data)
-            except MalformedMessage as exc:
-                facts = {"error": exc.text, "message_id": message.message_id}
-                log.error("event.malformed", extra=facts)  # noqa: TRY400 - the text says it, a stack would not
-                message.ack()
-                return
-            on_event(event, message.ack)
-
-        self._stream = self._client.subscribe(self._path, callback=take)
+        self._stream = self._client.subscribe(self._path, callback=partial(take_message, on_event=on_event))
         self._stream.add_done_callback(lambda stream: self._ended(stream, on_end))
 
     def close(self) -> None:
@@ -81,25 +71,34 @@ class EventSubscription:
         self._client.close()
 
     def _ended(self, stream: Any, on_end: Callable[[Exception], None]) -> None:
-        if stream.cancelled() or (error := stream.exception()) is None:
-            return
-        if isinstance(error, google_errors.NotFound):
-            on_end(
-                NotFound(
-                    f"Pub/Sub has no subscription {self._path}.",
-                    remedy="Add this lead's id to the deployment's `leads` and apply it.",
-                )
-            )
-        elif isinstance(error, google_errors.PermissionDenied):
-            on_end(
-                PermissionDenied(
-                    f"Pub/Sub refused the subscription {self._path}: {error}.",
-                    remedy="Give the agent's account roles/pubsub.subscriber on it.",
-                )
-            )
-        else:
-            on_end(
-                Unavailable(
-                    f"the stream of events ended: {error}.", remedy="Start the agent again; it goes on where it was."
-                )
-            )
+        if not stream.cancelled() and (error := stream.exception()) is not None:
+            on_end(stream_error(error, self._path))
+
+
+def take_message(message: Any, on_event: Callable[[BurstEvent, Callable[[], None]], None]) -> None:
+    """Offer a message's event with its ack; one that cannot be read would come again for ever, and is acked."""
+    try:
+        event = decode(BurstEvent, message.data)
+    except MalformedMessage as exc:
+        facts = {"error": exc.text, "message_id": message.message_id}
+        log.error("event.malformed", extra=facts)  # noqa: TRY400 - the text says it, a stack would not
+        message.ack()
+        return
+    on_event(event, message.ack)
+
+
+def stream_error(error: BaseException, path: str) -> CloudError:
+    """Give our error for what ended a stream on the subscription `path`."""
+    if isinstance(error, google_errors.NotFound):
+        return NotFound(
+            f"Pub/Sub has no subscription {path}.",
+            remedy="Add this lead's id to the deployment's `leads` and apply it.",
+        )
+    if isinstance(error, google_errors.PermissionDenied):
+        return PermissionDenied(
+            f"Pub/Sub refused the subscription {path}: {error.message}.",
+            remedy="Give the agent's account roles/pubsub.subscriber on it.",
+        )
+    return Unavailable(
+        f"the stream of events ended: {error}.", remedy="Start the agent again; it goes on where it was."
+    )

@@ -60,25 +60,26 @@ def serve(settings: AgentSettings, environ: Mapping[str, str], *, is_once: bool)
     it stays away, and every error that a person must mend.
     """
     _check(settings)
+    # The first connection must succeed: a wrong FLUX_URI is a mistake, not an outage.
+    instance = connect(environ)
     stopping = threading.Event()
     stop_now: list[Callable[[], None]] = []
     _watch_signals(stopping, stop_now)
-    # The first connection must succeed: a wrong FLUX_URI is a mistake, not an outage.
-    instance = connect(environ)
     while True:
         stop_now[:] = [instance.stop]
         try:
             _serve_connected(instance, settings, environ, is_once=is_once, stopping=stopping)
         except FluxUnavailable as exc:
-            if stopping.is_set() or is_once:
+            if is_once:
                 raise
             log.warning("flux.lost", extra={"error": exc.text})
         else:
             return
         finally:
             instance.close()
-        stopping.wait(RECONNECT_PAUSE_S)
-        instance = _reconnect(environ, stopping)
+        if stopping.wait(RECONNECT_PAUSE_S) or (reconnected := _reconnect(environ, stopping)) is None:
+            return
+        instance = reconnected
 
 
 def preview(
@@ -216,15 +217,23 @@ def _watch_signals(stopping: threading.Event, stop_now: list[Callable[[], None]]
     threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
-def _reconnect(environ: Mapping[str, str], stopping: threading.Event) -> FluxInstance:
+def _reconnect(
+    environ: Mapping[str, str], stopping: threading.Event, *, for_s: float = RECONNECT_FOR_S
+) -> FluxInstance | None:
+    """Wait for the broker; None if told to stop meanwhile. Raises FluxUnavailable if it stays away."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(FluxUnavailable),
-        wait=tenacity.wait_exponential_jitter(initial=0.5, max=30),
-        stop=tenacity.stop_after_delay(RECONNECT_FOR_S) | tenacity.stop_when_event_set(stopping),
+        wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
+        stop=tenacity.stop_after_delay(for_s) | tenacity.stop_when_event_set(stopping),
         sleep=tenacity.sleep_using_event(stopping),
         reraise=True,
     )
-    instance = retrying(connect, environ)
+    try:
+        instance = retrying(connect, environ)
+    except FluxUnavailable:
+        if stopping.is_set():
+            return None
+        raise
     log.info("flux.reconnected")
     return instance
 
