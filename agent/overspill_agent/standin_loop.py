@@ -66,14 +66,19 @@ class StandInLoop:
         Raises what a callback raised, and FluxUnavailable if the lead goes away.
         """
         try:
-            if not self._stopping:
-                stream = self._connection.send("subscribe")
-                while not self._stopping:
-                    self._turn(stream, on_event)
-                with contextlib.suppress(FluxUnavailable):
-                    self._connection.call("stream.cancel", {"stream": stream})
+            if self._stopping:
+                return
+            stream = self._connection.send("subscribe")
+            while self._goes_on():
+                self._turn(stream, on_event)
+            with contextlib.suppress(FluxUnavailable):
+                self._connection.call("stream.cancel", {"stream": stream})
         finally:
             self._stopping = False
+
+    def _goes_on(self) -> bool:
+        """Ask anew each time: another thread, or a signal handler, may have called `stop`."""
+        return not self._stopping
 
     def stop(self) -> None:
         """End `run`, from any thread or a signal handler: what has not been called by then is not called."""
