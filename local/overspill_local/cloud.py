@@ -29,11 +29,12 @@ from overspill_local.pubsub import PubSubServer
 from overspill_local.reaper import marked_processes
 from overspill_local.supervisor import Restart, Supervisor, new_marker
 from overspill_local.timeline import Timeline
+from overspill_local.together import together
 from overspill_shared import names
 from overspill_shared.sealing import generate_keypair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from types import TracebackType
 
     from overspill_local.process import Process
@@ -69,7 +70,15 @@ class CloudOptions:
 class EmbeddedCloud:
     """A running embedded cloud; `async with` it."""
 
-    def __init__(self, options: CloudOptions, timeline: Timeline | None = None) -> None:
+    def __init__(
+        self,
+        options: CloudOptions,
+        timeline: Timeline | None = None,
+        *,
+        beside: Callable[[EmbeddedCloud], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        """Prepare a cloud; `beside` is started together with the functions, for whoever is in a hurry."""
+        self._beside = beside
         self.options = options
         self.timeline = timeline or Timeline()
         self.supervisor: Supervisor
@@ -216,9 +225,9 @@ class EmbeddedCloud:
             **self.options.function_environ,
         }
         functions = (function_processes.provision(free_port()), function_processes.teardown(free_port()))
-        await asyncio.gather(
-            self._create_topics(functions), *(self._start_function(function, environ) for function in functions)
-        )
+        beside = [] if self._beside is None else [self._beside(self)]
+        started = [self._start_function(function, environ) for function in functions]
+        await together(self._create_topics(functions), *started, *beside)
 
     async def _create_topics(self, functions: tuple[function_processes.FunctionProcess, ...]) -> None:
         provision, teardown = functions

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from overspill_local.cloud import CloudOptions, EmbeddedCloud, free_port
 from overspill_local.demo.waiting import EventWaiter
 from overspill_local.process import ProcessError
+from overspill_local.together import together
 from overspill_shared.errors import OverspillError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Scenario:
             create_s=self._options.create_s,
             delete_s=min(0.5, self._options.create_s),
         )
-        cloud = EmbeddedCloud(cloud_options, self._timeline)
+        cloud = EmbeddedCloud(cloud_options, self._timeline, beside=self._start_lead)
         try:
             async with cloud:
                 try:
@@ -93,17 +94,14 @@ class Scenario:
         finally:
             self._outcome.leftovers.processes = cloud.processes_left()
 
-    async def _play_in(self, cloud: EmbeddedCloud) -> None:
+    async def _start_lead(self, cloud: EmbeddedCloud) -> None:
         lead = self._lead = self._make_lead(cloud.folder / "flux", free_port())
-        environ = cloud.process_environ()
-        await lead.start(cloud.supervisor, environ)
-        self._timeline.add(
-            "lead.up",
-            online=self._options.local_nodes,
-            declared=self._options.local_nodes + self._options.nodes,
-        )
-        await self._start_agent(cloud, environ)
-        await self._show_resources("before")
+        await lead.start(cloud.supervisor, cloud.process_environ())
+        declared = self._options.local_nodes + self._options.nodes
+        self._timeline.add("lead.up", online=self._options.local_nodes, declared=declared)
+
+    async def _play_in(self, cloud: EmbeddedCloud) -> None:
+        await together(self._show_resources("before"), self._start_agent(cloud))
         jobid = await self._submit()
         try:
             await self._run_jobs(jobid)
@@ -112,10 +110,10 @@ class Scenario:
         if not self._options.keep:
             await self._tear_down()
 
-    async def _start_agent(self, cloud: EmbeddedCloud, environ: dict[str, str]) -> None:
+    async def _start_agent(self, cloud: EmbeddedCloud) -> None:
         await cloud.start_agent(
             {
-                **environ,
+                **cloud.process_environ(),
                 "FLUX_URI": self._lead.uri,
                 "OVERSPILL_IDLE_TIMEOUT_S": str(self._options.idle_timeout_s),
                 "OVERSPILL_JOIN_TIMEOUT_S": str(self._options.create_s + SLACK_S),
@@ -201,8 +199,8 @@ class Scenario:
         if self._job_ended_at is not None:
             idle_s = self._timeline.epoch(removed.t) - self._job_ended_at
             self._outcome.timings.idle_to_removed_s = round(idle_s, 3)
-        await self._show_resources("after")
-        self._outcome.leftovers.drained_ranks = await self._lead.drained()
+        _, drained = await asyncio.gather(self._show_resources("after"), self._lead.drained())
+        self._outcome.leftovers.drained_ranks = drained
 
     async def _show_resources(self, when: str) -> None:
         self._timeline.add("resources", when=when, text=(await self._lead.resources()).rstrip())

@@ -118,7 +118,8 @@ class PushDelivery:
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             # No limit of its own: the slots of each subscription bound the connections.
-            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+            # A kept-alive connection would make gunicorn wait for its time-out when it is to stop.
+            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
         return self._http
 
 
