@@ -86,7 +86,7 @@ def _request(snapshot: Snapshot, needs: list[Need]) -> Decision:
         kind=DecisionKind.REQUEST,
         code=Code.NEVER_FITS_LOCALLY,
         reason=f"a job of {demand.describe() if demand else '?'}{more} cannot run on the {len(snapshot.home)} ranks"
-        f" at home that are online; {nodes} nodes of the slot {slot.name} can hold it",
+        f" at home that are online; {nodes} of the slot {slot.name} beside them are enough",
         jobs=tuple(need.job.jobid for need in needs),
         slot=slot.name,
         template=slot.template.name,

@@ -137,12 +137,19 @@ def test_decide_demand_after_the_rest_tries_again():
     assert summary(decided(LARGE, now=NOW + 60, bursts=(failed,))) == [request((1,), "burst-0", 4)]
 
 
-def test_decide_demand_request_says_what_is_needed_and_why():
-    (decision,) = decided(LARGE, make_job(2, 5))
+@pytest.mark.parametrize(
+    ("jobs", "who"),
+    [
+        ((LARGE,), "a job of 6 nodes of 1 core cannot"),
+        ((LARGE, make_job(2, 5)), "a job of 6 nodes of 1 core, and 1 more cannot"),
+    ],
+    ids=["one job", "two jobs"],
+)
+def test_decide_demand_request_says_what_is_needed_and_why(jobs, who):
+    (decision,) = decided(*jobs)
 
     assert decision.reason == (
-        "a job of 6 nodes of 1 core, and 1 more cannot run on the 2 ranks at home that are online;"
-        " 4 nodes of the slot burst-0 can hold it"
+        f"{who} run on the 2 ranks at home that are online; 4 of the slot burst-0 beside them are enough"
     )
     assert (decision.template, decision.zone, decision.ranks) == ("default", "us-central1-a", SLOT_0)
 
@@ -170,6 +177,7 @@ def test_wanted_bursts_are_those_that_jobs_count_on():
 
     assert wanted_bursts(decided(LARGE, make_job(2, 1), bursts=(burst,))) == {burst.burst_id}
     assert wanted_bursts(decided(LARGE)) == frozenset()
+    assert wanted_bursts(decide(make_snapshot(bursts=(make_burst("FAILED"),)), POLICY, NOW)) == frozenset()
 
 
 def test_decide_puts_ends_before_beginnings():

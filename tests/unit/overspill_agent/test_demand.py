@@ -25,6 +25,8 @@ def constrained(constraint):
         pytest.param(make_jobspec({"min": 2, "max": 8}), 2, 1, 0, True, id="range of nodes"),
         pytest.param(make_jobspec(2, slots={"min": 3}, cores={"min": 2}), 2, 6, 0, True, id="ranges inside"),
         pytest.param(make_jobspec({"max": 8}), 1, 1, 0, True, id="range without min"),
+        pytest.param({"resources": [{"type": "slot", "with": [{"type": "gpu"}]}]}, 1, 0, 1, False, id="gpus alone"),
+        pytest.param({"resources": [{"type": "slot", "count": 3}]}, 3, 0, 0, False, id="slots of nothing"),
     ],
 )
 def test_parse_demand_of_a_jobspec_gives_its_units(jobspec, units, cores, gpus, is_by_node):

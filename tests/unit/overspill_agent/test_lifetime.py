@@ -154,6 +154,10 @@ def test_teardown_due_doubles_up_to_eight_times(attempts, after_s):
     assert teardown_due(make_burst("TEARING_DOWN", teardown_attempts=attempts), POLICY) == NOW + after_s
 
 
+def test_teardown_due_before_any_was_published_is_at_once():
+    assert teardown_due(make_burst("TEARING_DOWN", teardown_published_at=None), POLICY) == 0
+
+
 @pytest.mark.parametrize(
     ("burst", "expected"),
     [
