@@ -132,7 +132,7 @@ class AgentSettings(Settings):
         Raises ConfigError if there is none, or it is none.
         """
         if self.public_key:
-            return parse_public_key(self.public_key)
+            return _parsed(self.public_key, "public_key")
         if not self.public_key_file:
             raise ConfigError(
                 "public_key: no key to seal the curve certificate with.",
@@ -140,11 +140,18 @@ class AgentSettings(Settings):
                 code="public-key",
             )
         try:
-            return parse_public_key(read(self.public_key_file))
+            return _parsed(read(self.public_key_file), "public_key_file")
         except OSError as exc:
             raise ConfigError(
                 f"public_key_file: {self.public_key_file}: {exc.strerror}.", remedy="Correct it.", code="public-key"
             ) from None
+
+
+def _parsed(text: str, key: str) -> str:
+    try:
+        return parse_public_key(text)
+    except ConfigError as exc:
+        raise ConfigError(f"{key}: {exc.text}", remedy=exc.remedy, code=exc.code) from None
 
 
 def load_agent_settings(

@@ -13,6 +13,7 @@ from google.api_core import exceptions as google_errors
 from google.cloud import pubsub_v1
 
 from overspill_shared import names
+from overspill_shared.adapters.credentials import credentials_needed
 from overspill_shared.errors import CloudError, MalformedMessage, NotFound, PermissionDenied, Unavailable
 from overspill_shared.messages import BurstEvent, decode
 
@@ -26,7 +27,9 @@ class EventSubscription:
     """A lead's own subscription on the events topic."""
 
     def __init__(self, project: str, lead_id: str) -> None:
-        self._client = pubsub_v1.SubscriberClient()
+        """Raises ConfigError if there are no Google credentials."""
+        with credentials_needed():
+            self._client = pubsub_v1.SubscriberClient()
         self._project = project
         self._lead_id = lead_id
         self._path = self._client.subscription_path(project, names.events_subscription(lead_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,17 @@ from overspill_agent.burst_requests import build_identity
 from overspill_agent.loop import Agent
 from overspill_agent.slots import find_slots
 from overspill_shared.adapters.system_clock import SystemClock
-from overspill_shared.errors import ConfigError, FluxUnavailable, OverspillError
+from overspill_shared.errors import ConfigError, FluxUnavailable, OverspillError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from overspill_agent.agent_settings import AgentSettings
+    from overspill_agent.burst_requests import Identity
     from overspill_agent.decisions import Decision
-    from overspill_agent.ports import FluxInstance
+    from overspill_agent.ports import FluxInstance, InstanceFacts
     from overspill_agent.pubsub_events import EventSubscription
+    from overspill_agent.slots import Slot
     from overspill_shared.messages import BurstEvent, Message
     from overspill_shared.ports import Publisher
 
@@ -54,7 +57,7 @@ def connect(environ: Mapping[str, str]) -> FluxInstance:
 
 
 def serve(settings: AgentSettings, environ: Mapping[str, str], *, is_once: bool) -> None:
-    """Run the agent until SIGTERM or SIGINT, reconnecting with back-off when the broker goes away.
+    """Run the agent until SIGTERM or SIGINT, reconnecting with back-off when broker or Pub/Sub go away.
 
     Bursts are left running at the end: the next agent resumes them. Raises FluxUnavailable if there is no broker, or
     it stays away, and every error that a person must mend.
@@ -69,10 +72,10 @@ def serve(settings: AgentSettings, environ: Mapping[str, str], *, is_once: bool)
         stop_now[:] = [instance.stop]
         try:
             _serve_connected(instance, settings, environ, is_once=is_once, stopping=stopping)
-        except FluxUnavailable as exc:
+        except (FluxUnavailable, Unavailable) as exc:
             if is_once:
                 raise
-            log.warning("flux.lost", extra={"error": exc.text})
+            log.warning("connection.lost", extra={"error": exc.text})
         else:
             return
         finally:
@@ -97,7 +100,8 @@ def preview(
         instance.stop()
 
     try:
-        agent = _build(instance, settings, _NoPublisher(), public_key="", is_dry_run=True, on_turn=show)
+        lead = _read_lead(instance, settings, public_key="")
+        agent = _agent(instance, lead, settings, _NoPublisher(), is_dry_run=True, on_turn=show)
         instance.call_later(PREVIEW_FOR_S, instance.stop)
         agent.run()
     finally:
@@ -124,8 +128,9 @@ def _serve_connected(
     if stopping.is_set():
         return
     key = settings.sealing_key(lambda name: Path(name).read_text())
+    lead = _read_lead(instance, settings, public_key=key)
     publisher = PubSubPublisher(settings.project)
-    agent = _build(instance, settings, publisher, public_key=key)
+    agent = _agent(instance, lead, settings, publisher)
     events = EventSubscription(settings.project, agent.lead_id)
     failure: list[Exception] = []
     try:
@@ -159,15 +164,16 @@ def _listen(events: EventSubscription, instance: FluxInstance, agent: Agent, fai
     events.start(take, end)
 
 
-def _build(
-    instance: FluxInstance,
-    settings: AgentSettings,
-    publisher: Publisher,
-    *,
-    public_key: str,
-    is_dry_run: bool = False,
-    on_turn: Callable[[tuple[Decision, ...]], None] | None = None,
-) -> Agent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lead:
+    """What is read of the instance once, before anything else is connected to."""
+
+    facts: InstanceFacts
+    slots: tuple[Slot, ...]
+    identity: Identity
+
+
+def _read_lead(instance: FluxInstance, settings: AgentSettings, *, public_key: str) -> _Lead:
     facts = instance.facts()
     slot_templates = {name: slot.template for name, slot in settings.slots.items()}
     slots = find_slots(facts, settings.named_templates(facts), slot_templates, burst_property=settings.burst_property)
@@ -178,13 +184,25 @@ def _build(
             f" (`flux R encode --property={settings.burst_property}:RANKS`), and restart the lead.",
             code="no-slots",
         )
+    return _Lead(facts=facts, slots=slots, identity=build_identity(facts, settings, public_key))
+
+
+def _agent(
+    instance: FluxInstance,
+    lead: _Lead,
+    settings: AgentSettings,
+    publisher: Publisher,
+    *,
+    is_dry_run: bool = False,
+    on_turn: Callable[[tuple[Decision, ...]], None] | None = None,
+) -> Agent:
     return Agent(
         instance=instance,
         publisher=publisher,
         clock=SystemClock(),
-        facts=facts,
-        slots=slots,
-        identity=build_identity(facts, settings, public_key),
+        facts=lead.facts,
+        slots=lead.slots,
+        identity=lead.identity,
         policy=settings.policy(),
         is_dry_run=is_dry_run,
         on_turn=on_turn,

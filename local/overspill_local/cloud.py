@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from overspill_local import function_processes, readiness, topics
 from overspill_local.broker_commands import FluxKind, broker_command
+from overspill_local.free_port import free_port
 from overspill_local.gke import GkeServer
 from overspill_local.kube_backend import KubeBackend
 from overspill_local.manifests import flux_operator_path
@@ -272,13 +272,6 @@ def parse_log_line(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return fields if isinstance(fields, dict) and "message" in fields else None
-
-
-def free_port() -> int:
-    """Give a TCP port of the loopback address that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _own_environ() -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from overspill_local.cloud import free_port
+from overspill_local.free_port import free_port
 
 WAIT_S = 60
 

@@ -14,9 +14,10 @@ from concurrent.futures import Future
 import pytest
 from google.api_core import exceptions as google_errors
 
-from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud, free_port
+from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud
 from overspill_local.demo.command import make_lead
 from overspill_local.demo.scenario import DemoOptions
+from overspill_local.free_port import free_port
 from overspill_local.topics import Redelivery, publisher_client, subscriber_client
 from overspill_shared import names, sealing
 from overspill_shared.messages import BurstEvent, TeardownRequest, decode, encode

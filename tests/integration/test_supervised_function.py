@@ -3,10 +3,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
+from overspill_local.free_port import free_port
 from overspill_local.readiness import http_answers
 from overspill_local.supervisor import Restart, Supervisor, new_marker
 
@@ -18,11 +18,6 @@ import functions_framework
 def handle(event):
     pass
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def test_function_killed_with_its_workers_alive_serves_again_and_stops(tmp_path):

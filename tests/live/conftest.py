@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from overspill_agent.flux_instance import RealFlux
 from overspill_agent.ports import JobEvent, OnlineChanged
 from overspill_local import death_wrapper
 from overspill_local.flux_brokers import LeadLayout, Scheduler
+from overspill_local.free_port import free_port
 from overspill_shared.broker_toml import build_burst_config
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class LiveInstance:
     def __init__(self, directory: Path, scheduler: Scheduler) -> None:
         self.layout = LeadLayout(
             directory=directory,
-            port=_free_port(),
+            port=free_port(),
             frobnicator_path=Path(flux_frobnicator.__file__),
             scheduler=scheduler,
         )
@@ -219,9 +219,3 @@ def _run_instance(scheduler: Scheduler) -> Iterator[LiveInstance]:
             yield live
         finally:
             live.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from overspill_local import pod_hostname
-from overspill_local.demo.commands import output_of
+from overspill_local.demo.commands import CommandFailed, output_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,9 +101,15 @@ async def start_brokers(
     for file, text in layout.files.items():
         file.write_text(text)
     await output_of(commands.keygen_argv(), env=environ, timeout_s=COMMAND_TIMEOUT_S)
-    for rank in layout.local_ranks:
-        argv = pod_hostname.wrap(layout.hosts[rank], commands.local_argv(rank))
-        await supervisor.start(f"lead-{rank}", argv, env=environ)
+    brokers = [
+        await supervisor.start(
+            f"lead-{rank}", pod_hostname.wrap(layout.hosts[rank], commands.local_argv(rank)), env=environ
+        )
+        for rank in layout.local_ranks
+    ]
     found = {**environ, "FLUX_URI": commands.uri}
-    await output_of(commands.wait_argv(timeout_s=START_TIMEOUT_S), env=found, timeout_s=START_TIMEOUT_S + 5)
+    try:
+        await output_of(commands.wait_argv(timeout_s=START_TIMEOUT_S), env=found, timeout_s=START_TIMEOUT_S + 5)
+    except CommandFailed as exc:
+        raise CommandFailed(f"The lead did not come up. {exc.text} Its last output:\n{brokers[0].tail()}") from None
     return found

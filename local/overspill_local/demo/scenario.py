@@ -11,8 +11,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from overspill_local.cloud import CloudOptions, EmbeddedCloud, free_port
+from overspill_local.cloud import CloudOptions, EmbeddedCloud
 from overspill_local.demo.waiting import EventWaiter
+from overspill_local.free_port import free_port
 from overspill_local.process import ProcessError
 from overspill_local.together import together
 from overspill_shared.errors import OverspillError

@@ -19,7 +19,8 @@ import grpc
 from google.cloud import container_v1
 from google.cloud.container_v1.services.cluster_manager.transports import ClusterManagerGrpcTransport
 
-from overspill_shared.errors import ConfigError, Unavailable
+from overspill_shared.adapters.credentials import credentials_needed
+from overspill_shared.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,10 +40,8 @@ def cluster_manager_client(environ: Mapping[str, str]) -> container_v1.ClusterMa
         # An api_endpoint in client_options would not do: the client would still insist on TLS.
         transport = ClusterManagerGrpcTransport(channel=grpc.insecure_channel(emulator))
         return container_v1.ClusterManagerClient(transport=transport)
-    try:
+    with credentials_needed():
         return container_v1.ClusterManagerClient()
-    except google.auth.exceptions.DefaultCredentialsError as error:
-        raise _no_credentials(error) from error
 
 
 def access_token() -> str:
@@ -51,10 +50,9 @@ def access_token() -> str:
     Raises ConfigError where no credentials are found, Unavailable where they cannot be refreshed.
     """
     try:
-        credentials, _project = google.auth.default(scopes=[CLOUD_PLATFORM_SCOPE])
-        credentials.refresh(google.auth.transport.requests.Request())
-    except google.auth.exceptions.DefaultCredentialsError as error:
-        raise _no_credentials(error) from error
+        with credentials_needed():
+            credentials, _project = google.auth.default(scopes=[CLOUD_PLATFORM_SCOPE])
+            credentials.refresh(google.auth.transport.requests.Request())
     except google.auth.exceptions.GoogleAuthError as error:
         raise Unavailable(
             f"Google's credentials could not be refreshed: {error}",
@@ -62,12 +60,3 @@ def access_token() -> str:
             code="credentials-refresh",
         ) from error
     return str(credentials.token)
-
-
-def _no_credentials(error: Exception) -> ConfigError:
-    return ConfigError(
-        f"No Google credentials: {error}",
-        remedy=f"Run under a service account, set GOOGLE_APPLICATION_CREDENTIALS, or set {GKE_EMULATOR_HOST} "
-        "and GCE_METADATA_HOST for an embedded cloud.",
-        code="no-credentials",
-    )

@@ -11,6 +11,7 @@ from google.api_core import exceptions as google_errors
 from google.cloud import pubsub_v1
 
 from overspill_shared import errors, names
+from overspill_shared.adapters.credentials import credentials_needed
 from overspill_shared.messages import encode
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ class PubSubPublisher:
     """Implements ports.Publisher: one message at a time, confirmed by the service."""
 
     def __init__(self, project: str, *, timeout_s: float = 30) -> None:
+        """Raises ConfigError if there are no Google credentials."""
         # A batch of one: latency counts here, throughput does not.
-        self._client = pubsub_v1.PublisherClient(batch_settings=pubsub_v1.types.BatchSettings(max_messages=1))
+        batch = pubsub_v1.types.BatchSettings(max_messages=1)
+        with credentials_needed():
+            self._client = pubsub_v1.PublisherClient(batch_settings=batch)
         self._project = project
         self._timeout_s = timeout_s
 

@@ -11,7 +11,6 @@ import io
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, Onl
 from overspill_agent.standin_instance import StandInFlux
 from overspill_local import death_wrapper
 from overspill_local.flux_brokers import LeadLayout
+from overspill_local.free_port import free_port
 from overspill_local.standin import cli
 from overspill_local.standin.jobid import parse_jobid
 from overspill_local.standin_brokers import StandInBrokers
@@ -80,7 +80,7 @@ class Instance:
     def __init__(self, directory, backend):
         self.layout = LeadLayout(
             directory=directory,
-            port=_free_port(),
+            port=free_port(),
             frobnicator_path=Path(flux_frobnicator.__file__),
             slot_nodes=2,
             more_config=QUICK_TIMES,
@@ -291,9 +291,3 @@ def _run(backend):
             yield instance
         finally:
             instance.stop()
-
-
-def _free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

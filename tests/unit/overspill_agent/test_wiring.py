@@ -10,8 +10,10 @@ from overspill_agent.loop import Agent
 from overspill_shared.errors import ConfigError, FluxUnavailable, OverspillError, Unavailable
 
 
-def built(flux, **settings):
-    return wiring._build(flux, AgentSettings(**settings), wiring._NoPublisher(), public_key="")
+def built(flux, *, agent_options=None, **settings):
+    chosen = AgentSettings(**settings)
+    lead = wiring._read_lead(flux, chosen, public_key="")
+    return wiring._agent(flux, lead, chosen, wiring._NoPublisher(), **(agent_options or {}))
 
 
 @pytest.fixture
@@ -58,9 +60,7 @@ def test_build_with_settings_that_do_not_fit_the_instance_raises(flux, settings,
 
 def test_build_of_a_dry_run_needs_no_key_and_publishes_nothing(flux):
     shown = []
-    agent = wiring._build(
-        flux, AgentSettings(), wiring._NoPublisher(), public_key="", is_dry_run=True, on_turn=shown.append
-    )
+    agent = built(flux, agent_options={"is_dry_run": True, "on_turn": shown.append})
 
     agent.run()
     flux.replay()

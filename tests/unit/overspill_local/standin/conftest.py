@@ -1,12 +1,12 @@
 import asyncio
 import contextlib
 import functools
-import socket
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from overspill_local.free_port import free_port
 from overspill_local.standin.follower import Membership
 from overspill_local.standin.instance import Instance
 from overspill_local.standin.jobspec_writer import Submission, build_jobspec
@@ -131,12 +131,6 @@ async def serve(directory, hosts=("lead-0",), *, config=None, torpid_after_s=30.
     finally:
         lead.stop()
         assert await asyncio.wait_for(running, DEADLINE_S) == 0
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture
