@@ -11,14 +11,14 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
-from overspill_agent.burst_requests import build_request, build_teardown, record_of
+from overspill_agent.burst_requests import build_request, build_teardown, build_unknown_teardown, record_of
 from overspill_agent.decide import LOWERED_URGENCY
 from overspill_agent.decisions import Code, Decision, DecisionKind
 from overspill_shared import names
 from overspill_shared.errors import CloudError, MalformedMessage, OverspillError
 from overspill_shared.lifecycle import TRANSITIONS, BurstState
 from overspill_shared.log import about_burst
-from overspill_shared.messages import TeardownReason
+from overspill_shared.messages import EventKind, TeardownReason
 from overspill_shared.sealing import Keys
 
 if TYPE_CHECKING:
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from overspill_agent.ports import FluxInstance
     from overspill_agent.snapshot import Snapshot
     from overspill_agent.store import BurstStore
+    from overspill_shared.messages import BurstEvent
     from overspill_shared.ports import Publisher
 
 log = logging.getLogger(__name__)
 
 _TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN})
 """Holds that a user must see on the job: nothing will happen by itself soon."""
+
+_ENDED = frozenset({EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED})
+"""Reports after which nothing is left, or is being removed."""
 
 _REASONS = {Code.MAX_LIFETIME: TeardownReason.MAX_LIFETIME, Code.IDLE: TeardownReason.IDLE_TIMEOUT}
 
@@ -109,6 +113,23 @@ class Actions:
         self._store.save(burst.model_copy(update={"published_at": now}))
         log.info("request.published", extra={"message_id": message_id, "nodes": request.size, "slot": burst.slot})
         return Outcome.CHANGED
+
+    def end_unknown(self, event: BurstEvent, now: float) -> None:
+        """Request the teardown of a burst that the cloud reports on and no record here knows: the KVS was lost.
+
+        Nothing else would end its cost before its hard end. Raises CloudError if it cannot be published: the event
+        comes again then.
+        """
+        request = None
+        if event.kind not in _ENDED:
+            request = build_unknown_teardown(self._identity, event, now=now)
+        if request is None:
+            log.info("event.unknown_burst", extra={"kind": event.kind.value})
+            return
+        message_id = self._publisher.publish(request)
+        log.warning(
+            "burst.unknown_ended", extra={"kind": event.kind.value, "zone": request.zone, "message_id": message_id}
+        )
 
     def tell_jobs(self, burst: Burst) -> None:
         """Write a burst's state into the memo of the jobs that it is for."""

@@ -81,6 +81,13 @@ class AgentSettings(Settings):
     templates: dict[Name, TemplateSettings] = Field(default_factory=dict, description="[templates.<name>]")
     idle_timeout_s: Seconds = Field(default=600, description="idle so long, a burst is torn down")
     join_timeout_s: Seconds = Field(default=1200, description="from request until all ranks are online")
+    accepts_partial_join: bool = Field(
+        default=False, description="use a burst with fewer ranks than wanted at its join deadline, or roll it back"
+    )
+    rejoin_timeout_s: Seconds = Field(default=300, description="lost ranks are waited for so long")
+    unwanted_after_s: Seconds = Field(
+        default=60, description="a burst on its way that no waiting job wants any more is ended after this"
+    )
     max_lifetime_s: Seconds = Field(default=8 * 3600, description="nothing of a burst exists for longer")
     drain_before_end_s: Seconds = Field(default=900, description="drained so long before its hard end")
     lease_s: Seconds = Field(default=1800, description="length of a lease")

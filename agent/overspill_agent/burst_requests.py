@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from overspill_agent.policy import Policy
     from overspill_agent.ports import InstanceFacts
     from overspill_agent.slots import Slot
+    from overspill_shared.messages import BurstEvent
 
 PLACEHOLDER: Final = "-"
 MAX_JOBS_BYTES: Final = 200_000
@@ -170,6 +171,22 @@ def build_teardown(identity: Identity, burst: Burst, *, now: float) -> TeardownR
         reason=burst.teardown_reason or TeardownReason.FAILED,
         requested_at=now,
     )
+
+
+def build_unknown_teardown(identity: Identity, event: BurstEvent, *, now: float) -> TeardownRequest | None:
+    """Give the message that asks for the end of a burst that only an event tells of; None if it names no zone."""
+    try:
+        return TeardownRequest(
+            burst_id=event.burst_id,
+            generation=event.generation,
+            deployment=identity.deployment,
+            lead=identity.lead.id,
+            zone=event.detail.get("zone", ""),
+            reason=TeardownReason.FAILED,
+            requested_at=now,
+        )
+    except ValidationError:
+        return None
 
 
 def _lead_address(facts: InstanceFacts, settings: AgentSettings) -> tuple[str, int]:

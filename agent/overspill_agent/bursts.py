@@ -58,8 +58,13 @@ class Burst(BaseModel):
     published_at: float | None = None
     """None until the request is known to be with Pub/Sub."""
     idle_since: float | None = None
+    """Since when its ranks have no work; before it is active: since when no waiting job wants it."""
     has_drained: bool = False
     """Its ranks were drained by us and not undrained since."""
+    lost_idset: str = ""
+    """Ranks given up: they did not join, or were lost and did not come back; they count again once they are online."""
+    lost_since: float | None = None
+    """When ranks were lost that are waited for."""
     told_to_leave_at: float | None = None
     teardown_reason: TeardownReason | None = None
     teardown_published_at: float | None = None
@@ -74,6 +79,16 @@ class Burst(BaseModel):
     def ranks(self) -> Ranks:
         """The ranks that the burst is to fill."""
         return parse_idset(self.ranks_idset)
+
+    @property
+    def lost_ranks(self) -> Ranks:
+        """The ranks that are given up for now."""
+        return parse_idset(self.lost_idset)
+
+    @property
+    def usable_ranks(self) -> Ranks:
+        """The ranks that count as capacity."""
+        return self.ranks - self.lost_ranks
 
     @property
     def size(self) -> int:
@@ -127,6 +142,10 @@ _PROGRESS: Final = {
 _FORWARD: Final = (BurstState.REQUESTED, BurstState.PROVISIONING, BurstState.JOINING, BurstState.ACTIVE)
 
 
+BEFORE_ACTIVE: Final = frozenset(_FORWARD[:-1])
+"""The states of a burst that is on its way."""
+
+
 def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
     """Take in what a function reports; a repetition, or news from the past, changes nothing but the ids seen."""
     if event.event_id in burst.event_ids or event.generation not in (burst.generation, UNTOLD_GENERATION):
@@ -148,7 +167,7 @@ def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
 
 def on_ranks(burst: Burst, online: Ranks, now: float) -> Burst:
     """Take in which ranks the lead's overlay shows: all wanted ones make the burst active."""
-    if burst.state not in _FORWARD[:-1]:
+    if burst.state not in BEFORE_ACTIVE:
         return burst
     joined = burst.ranks & online
     if joined:
@@ -159,42 +178,32 @@ def on_ranks(burst: Burst, online: Ranks, now: float) -> Burst:
     return burst
 
 
-def on_time(burst: Burst, online: Ranks, now: float) -> Burst:
-    """Take in the time: a burst whose ranks are not all online by its deadline has failed."""
-    if burst.state not in _FORWARD[:-1] or now < burst.deadline_at:
+def on_time(burst: Burst, now: float) -> Burst:
+    """Take in the time: a burst without a MiniCluster at its deadline has failed (`joining` has the later ones)."""
+    if burst.state not in (BurstState.REQUESTED, BurstState.PROVISIONING) or now < burst.deadline_at:
         return burst
-    missing = burst.size - len(burst.ranks & online)
-    code, remedy = _late_code_and_remedy(burst)
-    error = EventError.model_validate(
-        {
-            "class": ErrorClass.JOIN if burst.state is BurstState.JOINING else ErrorClass.BOOT,
-            "code": code,
-            "text": f"{missing} of {burst.size} ranks were not online at the join deadline.",
-            "remedy": remedy,
-        }
+    code, text, remedy = _late(burst)
+    return burst.failed(
+        EventError.model_validate({"class": ErrorClass.BOOT, "code": code, "text": text, "remedy": remedy}), at=now
     )
-    return burst.failed(error, at=now)
 
 
-def _late_code_and_remedy(burst: Burst) -> tuple[str, str]:
-    if burst.state is not BurstState.REQUESTED:
-        return "join-deadline", _JOIN_REMEDY
+def _late(burst: Burst) -> tuple[str, str, str]:
+    """Give (code, text, remedy) for a burst that did not get as far as a MiniCluster."""
+    if burst.state is BurstState.PROVISIONING:
+        return "boot-deadline", "Its cluster or MiniCluster was not made in time.", "See the provision function's log."
     if burst.published_at is not None:
-        return "no-answer", _NO_ANSWER_REMEDY
-    return "not-published", _NOT_PUBLISHED_REMEDY
+        return "no-answer", "No function answered its request in time.", _NO_ANSWER_REMEDY
+    return "not-published", "Its request could not be published in time.", _NOT_PUBLISHED_REMEDY
 
 
-_JOIN_REMEDY: Final = (
-    "Look at `flux overlay status` and the burst pods' logs; if nothing arrived at the lead, check the address and port"
-    " that it is reached at, the firewall, and that the curve certificate is the lead's."
-)
-_NO_ANSWER_REMEDY: Final = "No function answered: check that provision is deployed and its subscription delivers."
-_NOT_PUBLISHED_REMEDY: Final = "The request could not be published: the agent's log has Pub/Sub's reason."
+_NO_ANSWER_REMEDY: Final = "Check that provision is deployed and its subscription delivers."
+_NOT_PUBLISHED_REMEDY: Final = "The agent's log has Pub/Sub's reason."
 
 
 def with_idleness(burst: Burst, *, is_busy: bool, now: float) -> Burst:
-    """Start or stop the burst's idle clock."""
-    if burst.state is not BurstState.ACTIVE:
+    """Start or stop the burst's idle clock; before it is active, the clock of a burst that nobody waits for."""
+    if burst.state is not BurstState.ACTIVE and burst.state not in BEFORE_ACTIVE:
         return burst
     if is_busy:
         return burst if burst.idle_since is None else burst.model_copy(update={"idle_since": None})

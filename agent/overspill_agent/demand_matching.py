@@ -49,7 +49,7 @@ def served_by(snapshot: Snapshot, job: PendingJob) -> Decision | None:
     if units_of(snapshot, job.demand, snapshot.home) >= job.demand.units:
         return _hold(job, Code.FITS_NOW, f"{job.demand.describe()} fit on the ranks that are online")
     for burst in snapshot.capacity():
-        if units_of(snapshot, job.demand, snapshot.home | burst.ranks) >= job.demand.units:
+        if units_of(snapshot, job.demand, snapshot.home | burst.usable_ranks) >= job.demand.units:
             return Decision(
                 kind=DecisionKind.HOLD,
                 code=Code.IN_FLIGHT,

@@ -11,7 +11,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from overspill_agent import flux_facts, flux_state
+from overspill_agent import flux_facts, flux_overlay, flux_state
 from overspill_agent.flux_connection import FluxConnection, connect, translated
 from overspill_agent.flux_job_journal import REQUEST, TOPIC, JobJournal
 from overspill_agent.flux_reactor import FluxReactor
@@ -110,6 +110,10 @@ class RealFlux:
         """Ask the scheduler which ranks have work now."""
         answer = self._connection.call("resource.sched-status")
         return flux_facts.listed_ranks(answer.get("allocated"))
+
+    def join_errors(self) -> Mapping[int, str]:
+        """Ask the overlay's health and the lead's own log."""
+        return flux_overlay.join_errors(self._connection)
 
     def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:
         """Write a job's memo."""

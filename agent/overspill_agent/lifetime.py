@@ -83,7 +83,7 @@ def _draining(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, i
         return _about(burst, DecisionKind.TEARDOWN, Code.LEFT, "none of its ranks is online any more")
     if now >= burst.hard_end_at:
         return _about(burst, DecisionKind.LEAVE, Code.MAX_LIFETIME, "its lifetime is over")
-    if is_wanted and burst.can_be_kept and still_there == burst.ranks:
+    if is_wanted and burst.can_be_kept and burst.usable_ranks <= still_there:
         return _about(burst, DecisionKind.CANCEL_DRAIN, Code.DEMAND_RETURNED, "a waiting job fits on it")
     if not still_there <= snapshot.drained:
         return _about(burst, DecisionKind.DRAIN, Code.IDLE, "not all of its ranks are drained yet")
@@ -128,8 +128,12 @@ def _deadlines(burst: Burst, policy: Policy) -> Iterator[float]:
     match burst.state:
         case BurstState.REQUESTED | BurstState.PROVISIONING | BurstState.JOINING:
             yield burst.deadline_at
+            if burst.idle_since is not None:
+                yield burst.idle_since + policy.unwanted_after_s
         case BurstState.ACTIVE:
             yield burst.hard_end_at - policy.drain_before_end_s
+            if burst.lost_since is not None:
+                yield burst.lost_since + policy.rejoin_timeout_s
             if burst.idle_since is not None:
                 yield burst.idle_since + policy.idle_timeout_s
         case BurstState.DRAINING:

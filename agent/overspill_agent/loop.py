@@ -8,18 +8,23 @@ event, or the one timer that the snapshot's own deadlines set.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from overspill_agent.actions import Actions, Outcome, log_move
 from overspill_agent.bursts import on_event
 from overspill_agent.decide import decide
 from overspill_agent.jobs import JobTable
+from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.lifetime import next_wakeup
+from overspill_agent.losing import newly_lost, settle_losses
 from overspill_agent.observe import observe
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
 from overspill_agent.snapshot import Snapshot
 from overspill_agent.store import BurstStore
 from overspill_shared.errors import FluxError, FluxUnavailable
+from overspill_shared.hostlist import compress
+from overspill_shared.idset import format_idset
 from overspill_shared.lifecycle import BurstState
 from overspill_shared.log import about_burst
 
@@ -103,12 +108,16 @@ class Agent:
             case HistoryReplayed():
                 self._is_replayed = matters = True
             case OnlineChanged():
+                self._tell_lost(event.ranks)
                 self._online, matters = event.ranks, True
                 log.info("ranks.online", extra={"count": len(event.ranks)})
             case DrainedChanged():
                 self._drained, matters = event.ranks, True
             case TorpidChanged():
                 self._torpid, matters = event.ranks, True
+                log.log(
+                    logging.WARNING if event.ranks else logging.INFO, "ranks.torpid", extra=self._about(event.ranks)
+                )
         if matters:
             self._schedule_turn()
 
@@ -120,7 +129,7 @@ class Agent:
                 return
             burst = self._store.get(event.burst_id)
             if burst is None:
-                log.warning("event.unknown_burst", extra={"kind": event.kind, "event_lead": event.lead})
+                self._actions.end_unknown(event, self._clock.now())
                 return
             now = self._clock.now()
             log.info("event.received", extra={"kind": event.kind.value, "state": burst.state.value})
@@ -175,6 +184,9 @@ class Agent:
     def _observe(self, now: float) -> Snapshot:
         before = self._snapshot()
         after = observe(before, now)
+        if is_due(after, now):
+            after = replace(after, join_errors=self._instance.join_errors())
+        after = settle_losses(settle_joining(after, self._policy, now), self._policy, now)
         moved = [new for old, new in zip(before.bursts, after.bursts, strict=True) if new is not old]
         if self._is_dry_run or not moved:
             return after
@@ -184,6 +196,16 @@ class Agent:
                 log_move(new)
                 self._actions.tell_jobs(new)
         return after
+
+    def _tell_lost(self, online: Ranks) -> None:
+        """Name the ranks that an active burst has lost, and the jobs that Flux will fail for it."""
+        for burst in self._store.bursts:
+            if lost := newly_lost(burst, self._online or frozenset(), online):
+                log.warning("ranks.lost", extra={"burst_id": burst.burst_id, **self._about(lost)})
+
+    def _about(self, ranks: Ranks) -> dict[str, object]:
+        hosts = compress(self._facts.hosts[rank] for rank in sorted(ranks))
+        return {"ranks": format_idset(ranks), "hosts": hosts, "jobs": self._jobs.holders(ranks)}
 
     def _republish(self, now: float) -> Iterator[Outcome]:
         """Publish again what was recorded, but is not known to be published: a crash or an outage lay between."""

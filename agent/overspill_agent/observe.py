@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from overspill_agent.bursts import on_ranks, on_time, with_idleness
+from overspill_agent.bursts import BEFORE_ACTIVE, on_ranks, on_time, with_idleness
 from overspill_agent.decide import wanted_bursts
 from overspill_agent.demand_matching import served_by
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def observe(snapshot: Snapshot, now: float) -> Snapshot:
     """Move each burst to where the online ranks, the work on them and the time put it."""
-    moved = tuple(on_time(on_ranks(burst, snapshot.online, now), snapshot.online, now) for burst in snapshot.bursts)
+    moved = tuple(on_time(on_ranks(burst, snapshot.online, now), now) for burst in snapshot.bursts)
     snapshot = replace(snapshot, bursts=moved)
     wanted = wanted_bursts(hold for job in snapshot.pending if (hold := served_by(snapshot, job)))
     idle = tuple(
@@ -29,6 +29,7 @@ def observe(snapshot: Snapshot, now: float) -> Snapshot:
 def _is_busy(snapshot: Snapshot, burst: Burst, *, is_wanted: bool) -> bool:
     """Tell whether a burst must not be given up.
 
-    A waiting job counts only while every rank is there: what was lost might never return, and cost until the hard end.
+    Once it is active, a waiting job counts only while every rank is there: what was lost might never return.
     """
-    return bool(burst.ranks & snapshot.allocated) or (is_wanted and burst.ranks <= snapshot.online)
+    is_there = burst.state in BEFORE_ACTIVE or burst.usable_ranks <= snapshot.online
+    return bool(burst.ranks & snapshot.allocated) or (is_wanted and is_there)

@@ -13,6 +13,12 @@ class Policy:
     """A burst whose ranks had no work for so long is torn down. A new cluster takes minutes, hence the patience."""
     join_timeout_s: float = 1200
     """From the request until all ranks are online."""
+    accepts_partial_join: bool = False
+    """Whether a burst is used with fewer ranks than it wanted, or rolled back, at its join deadline."""
+    rejoin_timeout_s: float = 300
+    """Ranks that an active burst has lost are waited for so long; a pod starts its broker again after 15 s."""
+    unwanted_after_s: float = 60
+    """A burst on its way that no waiting job wants any more (canceled, or run elsewhere) is ended after this."""
     max_lifetime_s: float = 8 * 3600
     """From the request until nothing of the burst may exist."""
     drain_before_end_s: float = 900

@@ -143,6 +143,10 @@ class FluxInstance(Protocol):
         """Ask the scheduler which ranks have work now: the last look before ranks are told to leave."""
         ...
 
+    def join_errors(self) -> Mapping[int, str]:
+        """Give what the lead's overlay and its log say of ranks that tried to join and were refused, by rank."""
+        ...
+
     def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:
         """Write a job's memo, which shows in `flux jobs -o '{user.…}'`; a job that is gone is no error."""
         ...

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from overspill_shared.lifecycle import NOT_RUNNING, BurstState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from overspill_agent.bursts import Burst
     from overspill_agent.jobs import PendingJob
     from overspill_agent.ports import InstanceFacts, RankResources
@@ -27,6 +29,8 @@ class Snapshot:
     torpid: Ranks = field(default_factory=frozenset)
     drained: Ranks = field(default_factory=frozenset)
     allocated: Ranks = field(default_factory=frozenset)
+    join_errors: Mapping[int, str] = field(default_factory=dict)
+    """Why the lead refused ranks that tried to join; known only where a join's deadline has passed."""
 
     @property
     def slot_ranks(self) -> Ranks:

@@ -124,6 +124,10 @@ class StandInFlux:
         """Ask which ranks have work now."""
         return parse_idset(self._connection.call("resource.list")["allocated"]["ranks"])
 
+    def join_errors(self) -> Mapping[int, str]:
+        """Give nothing: the stand-in's lead keeps no reasons."""
+        return {}
+
     def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:
         """Write a job's memo."""
         self._connection.call("job.memo", {"jobid": jobid, "memo": dict(memo)}, absent=_NO_JOB)

@@ -51,6 +51,7 @@ class FakeFlux:
         self.commits = []
         self.left = frozenset()
         self.scheduler_allocated = None
+        self.refused = {}
         self.is_locked = False
         self.is_stopped = False
         self.is_closed = False
@@ -94,6 +95,10 @@ class FakeFlux:
     def allocated(self):
         self.faults.reach("allocated")
         return self.jobs_hold if self.scheduler_allocated is None else self.scheduler_allocated
+
+    def join_errors(self):
+        self.faults.reach("join_errors")
+        return dict(self.refused)
 
     def memo(self, jobid, memo):
         self.faults.reach("memo")
