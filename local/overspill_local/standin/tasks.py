@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
+import errno
 import os
+import shutil
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from overspill_local import death_wrapper
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -24,10 +28,7 @@ KILL_TIMEOUT_S: Final = 5.0
 OUTPUT_TIMEOUT_S: Final = 1.0
 """How long after a task's end its output may still come: a child that it left behind may hold the pipe for ever."""
 MAX_LINE: Final = 64 * 1024
-_PR_SET_PDEATHSIG: Final = 1
 _NOT_STARTED_CODE: Final = 127
-# Looked up before any fork: between fork and exec a child must not need the loader's lock.
-_PRCTL: Final = ctypes.CDLL(None).prctl
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +100,13 @@ class TaskRunner:
         pipes = {stream: os.pipe() for stream in ("stdout", "stderr")}
         try:
             process = await asyncio.create_subprocess_exec(
-                *order["command"],
+                *self._argv(order, task),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=pipes["stdout"][1],
                 stderr=pipes["stderr"][1],
                 cwd=self._directory(order, task),
                 env=self._environment(order, task),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
         except (OSError, ValueError) as exc:
             for read_end, _ in pipes.values():
@@ -123,11 +123,22 @@ class TaskRunner:
             _signal_group(process, number)
         return _Task(process, {stream: read_end for stream, (read_end, _) in pipes.items()})
 
-    def _directory(self, order: Mapping[str, Any], task: int) -> str:
+    def _argv(self, order: Mapping[str, Any], task: int) -> list[str]:
+        """Give the command behind the wrapper that ends it with its broker; raises OSError if there is no such one."""
+        program, *arguments = order["command"]
+        directory = self._directory(order, task, quiet=True)
+        found = str(Path(directory) / program) if "/" in program else program
+        path = self._environment(order, task).get("PATH", os.defpath)
+        if shutil.which(found, path=path) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+        wrapper = (sys.executable, "-I", "-S", death_wrapper.__file__, str(os.getpid()))
+        return [*wrapper, program, *arguments]
+
+    def _directory(self, order: Mapping[str, Any], task: int, *, quiet: bool = False) -> str:
         cwd = order["cwd"]
         if cwd and Path(cwd).is_dir():
             return str(cwd)
-        if cwd and task == order["tasks"][0]:
+        if cwd and task == order["tasks"][0] and not quiet:
             reason = f"Could not change dir to {cwd}: No such file or directory. Going to /tmp instead"
             text = f"host {self._hostname}: {reason}"
             self._output(order["jobid"], task, "stderr", text)
@@ -189,11 +200,6 @@ async def _open_reader(read_end: int) -> tuple[asyncio.StreamReader, asyncio.Rea
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
     )
     return reader, transport
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end a task whose broker was killed, as a node's end would."""
-    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _ignore(report: dict[str, Any]) -> None:
