@@ -166,7 +166,24 @@ def test_named_templates_carry_all_that_is_set():
 
     template = settings.named_templates(make_facts())["gpu"]
 
-    assert template.model_dump(mode="json", exclude={"app_image"}) == {"name": "gpu", **TEMPLATE}
+    assert template.model_dump(mode="json").items() >= {"name": "gpu", **TEMPLATE}.items()
+
+
+def test_named_templates_with_the_least_have_no_gpus_and_no_spot_nodes():
+    least = {key: TEMPLATE[key] for key in ("machine_type", "cores", "memory_mib", "zones")}
+
+    template = AgentSettings(templates={"t": least}).named_templates(make_facts())["t"]
+
+    assert (template.gpus, template.spot, template.price_usd_per_h, template.app_image) == (0, False, None, None)
+
+
+@pytest.mark.parametrize(("port", "is_taken"), [(0, False), (1, True), (65535, True), (65536, False)])
+def test_load_takes_the_ports_that_there_are(port, is_taken):
+    environ = {"OVERSPILL_LEAD_PORT": str(port)}
+    if is_taken:
+        assert load_agent_settings(environ).lead_port == port
+    else:
+        assert "lead_port: " in refused(environ).text
 
 
 def test_named_templates_with_an_own_default_keep_it():
