@@ -71,9 +71,9 @@ class JobTable:
         """The ranks that jobs hold."""
         return frozenset().union(*self._holding.values())
 
-    def holders(self, ranks: Ranks) -> tuple[int, ...]:
-        """Give the jobs that hold any of these ranks."""
-        return tuple(jobid for jobid, held in self._holding.items() if held & ranks)
+    def ranks_of(self, jobid: int) -> Ranks:
+        """Give the ranks that a job holds."""
+        return self._holding.get(jobid, frozenset())
 
     def _submit(self, event: JobEvent) -> bool:
         jobspec = event.jobspec or {}

@@ -104,6 +104,7 @@ class Agent:
         """Take in what the instance says; a turn follows where it may matter."""
         match event:
             case JobEvent():
+                self._tell_job_lost(event)
                 matters = self._jobs.apply(event)
             case HistoryReplayed():
                 self._is_replayed = matters = True
@@ -197,15 +198,25 @@ class Agent:
                 self._actions.tell_jobs(new)
         return after
 
+    def _tell_job_lost(self, event: JobEvent) -> None:
+        """Name a job that Flux fails on a burst's ranks: a lost node, most often; the exception's note says which."""
+        if event.name != "exception" or event.context.get("severity") != 0:
+            return
+        held = self._jobs.ranks_of(event.jobid)
+        for burst in self._store.bursts:
+            if burst.state is not BurstState.GONE and burst.ranks & held:
+                facts = {"jobid": event.jobid, "type": event.context.get("type"), "note": event.context.get("note")}
+                log.warning("job.failed_on_burst", extra={"burst_id": burst.burst_id, **facts})
+
     def _tell_lost(self, online: Ranks) -> None:
-        """Name the ranks that an active burst has lost, and the jobs that Flux will fail for it."""
+        """Name the ranks that an active burst has lost."""
         for burst in self._store.bursts:
             if lost := newly_lost(burst, self._online or frozenset(), online):
                 log.warning("ranks.lost", extra={"burst_id": burst.burst_id, **self._about(lost)})
 
     def _about(self, ranks: Ranks) -> dict[str, object]:
         hosts = compress(self._facts.hosts[rank] for rank in sorted(ranks))
-        return {"ranks": format_idset(ranks), "hosts": hosts, "jobs": self._jobs.holders(ranks)}
+        return {"ranks": format_idset(ranks), "hosts": hosts}
 
     def _republish(self, now: float) -> Iterator[Outcome]:
         """Publish again what was recorded, but is not known to be published: a crash or an outage lay between."""

@@ -16,7 +16,9 @@ from google.api_core import exceptions as google_errors
 
 from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud
 from overspill_local.demo.command import make_lead
+from overspill_local.demo.real_lead import RealLead
 from overspill_local.demo.scenario import DemoOptions
+from overspill_local.demo.standin_lead import PROGRAM
 from overspill_local.free_port import free_port
 from overspill_local.topics import Redelivery, publisher_client, subscriber_client
 from overspill_shared import names, sealing
@@ -234,7 +236,7 @@ needs_flux = pytest.param(
 class Lead:
     """A lead instance with an agent beside it, in a cloud."""
 
-    def __init__(self, cloud, flux):
+    def __init__(self, cloud, flux, **environ):
         self.cloud = cloud
         options = DemoOptions(
             flux=flux,
@@ -254,6 +256,7 @@ class Lead:
             "FLUX_URI": self.lead.uri,
             "OVERSPILL_IDLE_TIMEOUT_S": "1",
             "OVERSPILL_TEARDOWN_RETRY_S": "5",
+            **environ,
         }
         self.agent = None
 
@@ -277,6 +280,17 @@ class Lead:
     def submit(self, nodes=2, command=("hostname",)):
         return self.cloud.call(self.lead.submit(self.lead.submit_command(nodes, command, burstable=True)))
 
+    def log(self, message):
+        """Give the fields of the first line with this message."""
+        return self.cloud.cloud.timeline.first("log", message=message).facts
+
+    def wait_for_job(self, jobid, state):
+        self.cloud.wait_until(lambda: self.cloud.call(self.lead.job(jobid)).state == state, f"job {jobid} {state}")
+
+    def cancel(self, jobid):
+        program = ["flux"] if isinstance(self.lead, RealLead) else [*PROGRAM]
+        subprocess.run([*program, "cancel", jobid], env=self.environ, check=True, timeout=60)
+
     def overspill(self, *arguments):
         argv = [sys.executable, "-m", "overspill_agent", *arguments]
         return subprocess.run(argv, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
@@ -295,8 +309,13 @@ def lead(request, start_cloud):
 
 
 @pytest.fixture
-def one_lead(start_cloud):
-    """Give a lead in a cloud of its own: real Flux's where it is installed, else the stand-in's."""
-    flux = "real" if shutil.which("flux") else "stand-in"
-    with start_cloud(flux=flux, create_s=0.5) as cloud:
-        yield Lead(cloud, flux)
+def one_flux():
+    """Give the most real Flux that this machine has."""
+    return "real" if shutil.which("flux") else "stand-in"
+
+
+@pytest.fixture
+def one_lead(start_cloud, one_flux):
+    """Give a lead in a cloud of its own, with the most real Flux that this machine has."""
+    with start_cloud(flux=one_flux, create_s=0.5) as cloud:
+        yield Lead(cloud, one_flux)

@@ -3,15 +3,21 @@ import os
 import signal
 
 import pytest
+from tests.integration.conftest import Lead
 
 from overspill_shared import names
 
 
-@pytest.mark.parametrize("state", ["PROVISIONING", "JOINING", "ACTIVE", "TEARING_DOWN"])
+@pytest.mark.parametrize(
+    "state", ["REQUESTED", "PROVISIONING", "JOINING", "ACTIVE", "DRAINING", "TEARING_DOWN", "GONE"]
+)
 def test_agent_killed_midway_is_resumed_by_the_next_to_the_same_end(lead, state):
     lead.start_agent()
     jobid = lead.submit()
-    lead.wait_for_state(state)
+    if state == "REQUESTED":
+        lead.cloud.wait_until(lambda: lead.count_logs("request.published"), "a request")
+    else:
+        lead.wait_for_state(state)
     lead.kill_agent()
     lead.start_agent()
     lead.cloud.wait_until(lambda: lead.count_logs("burst.moved", state="GONE"), "a burst that is GONE")
@@ -61,3 +67,48 @@ def test_agent_stopped_by_sigterm_leaves_the_burst_and_exits_cleanly(one_lead):
 def test_status_of_an_instance_without_bursts_says_so(one_lead):
     shown = one_lead.overspill("status")
     assert (shown.returncode, shown.stdout) == (0, "no bursts\n")
+
+
+def test_agent_killed_when_a_burst_failed_has_its_cluster_torn_down_by_the_next(start_cloud, one_flux):
+    with start_cloud(flux=one_flux, create_s=4) as cloud:
+        lead = Lead(cloud, one_flux, OVERSPILL_JOIN_TIMEOUT_S="2")
+        lead.start_agent()
+        lead.submit()
+        lead.wait_for_state("FAILED")
+        lead.kill_agent()
+        lead.start_agent()
+        lead.wait_for_state("GONE")
+        assert cloud.clusters() == ()
+        assert lead.bursts()[0]["error"]["code"] == "boot-deadline"
+
+
+def test_burst_that_no_job_wants_any_more_is_ended_before_it_is_there(start_cloud, one_flux):
+    with start_cloud(flux=one_flux, create_s=3) as cloud:
+        lead = Lead(cloud, one_flux, OVERSPILL_UNWANTED_AFTER_S="0.5")
+        lead.start_agent()
+        jobid = lead.submit()
+        lead.wait_for_state("PROVISIONING")
+        lead.cancel(jobid)
+        lead.wait_for_state("GONE")
+        (burst,) = lead.bursts()
+        assert burst["error"] is None
+        assert "ACTIVE" not in [entry["state"] for entry in burst["history"]]
+        assert cloud.clusters() == ()
+        lead.submit()
+        cloud.wait_until(lambda: len(lead.bursts()) == 2, "a second burst, at once: its slot need not rest")
+
+
+def test_rank_that_is_killed_is_named_with_its_job_and_comes_back(one_lead):
+    one_lead.start_agent()
+    jobid = one_lead.submit(command=("sleep", "60"))
+    one_lead.wait_for_state("ACTIVE")
+    one_lead.wait_for_job(jobid, "RUN")
+    one_lead.cloud.kill("broker", "burst-0-1", "rundir")
+    one_lead.cloud.wait_until(lambda: one_lead.count_logs("ranks.lost"), "the loss")
+    assert one_lead.log("ranks.lost")["hosts"] == "burst-0-1"
+    one_lead.wait_for_job(jobid, "FAILED")
+    one_lead.cloud.wait_until(lambda: one_lead.count_logs("job.failed_on_burst"), "the job's name")
+    assert "burst-0-1" in one_lead.log("job.failed_on_burst")["note"]
+    one_lead.wait_for_state("GONE")
+    assert one_lead.bursts()[0]["error"] is None, "it came back, was idle, and left as usual"
+    assert one_lead.cloud.clusters() == ()

@@ -189,13 +189,13 @@ def test_updated_jobspec_follows_the_paths(jobspec, changes, expected):
     assert updated_jobspec(jobspec, changes) == expected
 
 
-def test_holders_of_ranks_are_the_jobs_on_them():
+def test_ranks_of_a_job_are_those_that_it_holds():
     table = table_after(
         happened("alloc", 1, ranks="0-1"), happened("alloc", 2, ranks="2"), happened("alloc", 3, ranks="1,5")
     )
 
-    assert table.holders(frozenset({1, 9})) == (1, 3)
-    assert table.holders(frozenset({7})) == ()
+    assert 9 in table.ranks_of(3)
+    assert table.ranks_of(99) == frozenset()
 
 
 @given(st.permutations([{"rank": "2-5"}, {"rank": "0-1"}, {"rank": "7"}, {"rank": 9}]))
