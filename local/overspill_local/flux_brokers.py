@@ -2,19 +2,15 @@
 
 Here stand values, file contents and argv lists; nothing is written or run (whoever runs the demo or a test does that).
 One host plays many: every broker gets a host name of its own by the broker attribute `hostname`. The lead's
-configuration is the one that the product recommends: two queues, so that jobs prefer home and burstable jobs wait
-for the slot; the ingest frobnicator that puts burstable jobs into the burst queue; and for Fluxion a prune filter
-that does not count nodes, because with the default one a job that asks for more nodes than are up fails at once.
+configuration is the one that the product recommends: see `overspill_shared.lead_config`.
 
-Sources: flux-broker(1), flux-config-bootstrap(5), flux-config-resource(5), flux-config-queues(5),
-flux-config-policy(5), flux-config-ingest(5), RFC 20.
+Sources: flux-broker(1), flux-config-bootstrap(5).
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,27 +20,15 @@ from overspill_shared import broker_toml
 from overspill_shared.errors import ConfigError
 from overspill_shared.hostlist import compress
 from overspill_shared.idset import format_idset
+from overspill_shared.lead_config import RankGroup, Scheduler, recommended_tables, resource_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BURST_PROPERTY: Final = "burst"
-"""The property of the slot's ranks in R, and what the burst queue requires."""
-LOCAL_QUEUE: Final = "local"
-BURST_QUEUE: Final = "burst"
 MAX_SOCKET_PATH: Final = 100
 """A Unix socket's path may have 107 bytes, unix(7); the broker adds a few."""
 
 _READY_SCRIPT: Final = Path(__file__).with_name("flux_ready.py")
-
-
-class Scheduler(StrEnum):
-    """What schedules jobs in the lead's instance."""
-
-    FLUXION = "fluxion"
-    """flux-sched's Fluxion: the default wherever it is installed."""
-    SIMPLE = "simple"
-    """flux-core's own sched-simple."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,34 +130,16 @@ class LeadLayout:
             },
             # All hosts are really this machine: comparing its cores with R would drain every rank.
             "resource": {"path": str(self.directory / "R"), "noverify": True},
-            "queues": {
-                LOCAL_QUEUE: {"requires": [f"^{BURST_PROPERTY}"]},
-                BURST_QUEUE: {"requires": [BURST_PROPERTY]},
-            },
-            "policy": {"jobspec": {"defaults": {"system": {"queue": LOCAL_QUEUE}}}},
-            "ingest": {
-                "frobnicator": {"plugins": [str(self.frobnicator_path), "defaults", "constraints"]},
-                "validator": {"plugins": ["jobspec", "feasibility"]},
-            },
         }
-        return (
-            config | _scheduler_tables(self.scheduler) | {key: dict(table) for key, table in self.more_config.items()}
-        )
+        recommended = recommended_tables(frobnicator_path=str(self.frobnicator_path), scheduler=self.scheduler)
+        return config | recommended | {key: dict(table) for key, table in self.more_config.items()}
 
     def resource_set(self) -> dict[str, Any]:
         """Give R (RFC 20) of all declared ranks, the slot's with the burst property."""
-        cores = format_idset(range(self.cores))
-        ranks = format_idset(range(len(self.hosts)))
-        return {
-            "version": 1,
-            "execution": {
-                "R_lite": [{"rank": ranks, "children": {"core": cores}}],
-                "starttime": 0.0,
-                "expiration": 0.0,
-                "nodelist": [compress(self.hosts)],
-                "properties": {BURST_PROPERTY: format_idset(self.slot_ranks)},
-            },
-        }
+        local, slot = self.hosts[: self.local_nodes], self.hosts[self.local_nodes :]
+        return resource_set(
+            [RankGroup(hosts=local, cores=self.cores), RankGroup(hosts=slot, cores=self.cores, is_burst=True)]
+        )
 
     def burst_config(self, text: str) -> str:
         """Give a burst's generated broker.toml with the certificate where it lies on this machine.
@@ -229,13 +195,3 @@ def relocate_curve_cert(text: str, curve_cert: Path) -> str:
     config = broker_toml.parse(text)
     config["bootstrap"] = {**config.get("bootstrap", {}), "curve_cert": str(curve_cert)}
     return tomli_w.dumps(config)
-
-
-def _scheduler_tables(scheduler: Scheduler) -> dict[str, Any]:
-    """Give the tables of broker.toml that a scheduler needs."""
-    if scheduler is Scheduler.SIMPLE:
-        return {"modules": {"alternatives": {"sched": "sched-simple", "feasibility": "sched-simple"}}}
-    return {
-        "sched-fluxion-resource": {"prune-filters": "ALL:core"},
-        "sched-fluxion-qmanager": {"queue-policy": "hybrid"},
-    }

@@ -19,9 +19,10 @@ from overspill_agent import flux_frobnicator
 from overspill_agent.flux_instance import RealFlux
 from overspill_agent.ports import JobEvent, OnlineChanged
 from overspill_local import death_wrapper
-from overspill_local.flux_brokers import LeadLayout, Scheduler
+from overspill_local.flux_brokers import LeadLayout
 from overspill_local.free_port import free_port
 from overspill_shared.broker_toml import build_burst_config
+from overspill_shared.lead_config import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

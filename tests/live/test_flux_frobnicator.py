@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from overspill_agent.ports import HistoryReplayed, OnlineChanged
-from overspill_local.flux_brokers import Scheduler
+from overspill_shared.lead_config import Scheduler
 
 
 def test_burstable_job_waits_for_its_ranks_and_lets_local_jobs_pass(instance, flux, listen):

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from overspill_local.demo.outcome import Outcome
 from overspill_local.demo.real_lead import RealLead
 from overspill_local.demo.scenario import SLOT, DemoOptions, Scenario
-from overspill_local.flux_brokers import LeadLayout, Scheduler
+from overspill_local.flux_brokers import LeadLayout
 from overspill_local.frobnicator_path import frobnicator_path
 from overspill_local.timeline import Timeline
+from overspill_shared.lead_config import Scheduler
 
 if TYPE_CHECKING:
     from pathlib import Path

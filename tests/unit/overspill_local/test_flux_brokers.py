@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from overspill_local.flux_brokers import LeadLayout, Scheduler, relocate_curve_cert
+from overspill_local.flux_brokers import LeadLayout, relocate_curve_cert
 from overspill_shared import hostlist
 from overspill_shared.broker_toml import CURVE_CERT_PATH, bootstrap_hosts, build_burst_config, lead_address
 from overspill_shared.errors import ConfigError
 from overspill_shared.idset import parse_idset
+from overspill_shared.lead_config import Scheduler
 
 DIRECTORY = Path("/tmp/ovs")
 
