@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOTHING_ARRIVED: Final = "nothing arrived at the lead"
 _SILENT: Final = (
     "Check that burst nodes reach the lead's address and port (Service, firewall, NAT), that the curve certificate is"
-    " the one that the lead runs with, and the pods' logs (`kubectl logs`): a wrong certificate is silent on both sides."
+    " the one that the lead runs with, and the pods' logs (`kubectl logs`): a wrong certificate is silent."
 )
 _REMEDIES: Final = (
     ("version mismatched", "Give the burst an image with the lead's Flux MAJOR.MINOR (app_image, view_image)."),

@@ -81,3 +81,32 @@ def test_burst_event_that_shows_work_after_the_end_is_not_forgotten_in_an_outage
 
     assert [teardown.burst_id for teardown in stage.teardowns] == [burst.burst_id]
     assert stage.record().owes_teardown is False
+
+
+@pytest.mark.parametrize("kind", [kind.value for kind in EventKind])
+def test_burst_that_only_the_cloud_knows_is_torn_down_once_its_zone_is_told(stage, kind):
+    stage.start()
+    lost = make_burst("ACTIVE")
+
+    stage.report(lost, kind, detail={"zone": lost.zone})
+
+    over = kind in ("removed", "removing", "rejected")
+    assert [request.burst_id for request in stage.teardowns] == ([] if over else [lost.burst_id])
+    assert all(request.zone == lost.zone and request.lead == "lead" for request in stage.teardowns)
+
+
+@pytest.mark.parametrize("detail", [{}, {"zone": ""}, {"zone": 7}, {"zone": "$(reboot)"}])
+def test_burst_that_only_the_cloud_knows_without_a_zone_is_left_to_the_sweep(stage, detail):
+    stage.start()
+
+    stage.report(make_burst("ACTIVE"), "ready", detail=detail)
+
+    assert stage.teardowns == []
+
+
+def test_unknown_burst_whose_teardown_cannot_be_published_raises_so_that_the_event_comes_again(stage):
+    stage.start()
+    outage(stage)
+
+    with pytest.raises(Unavailable):
+        stage.report(make_burst("ACTIVE"), "ready", detail={"zone": "us-central1-a"})

@@ -103,6 +103,19 @@ class Listener:
 EVENT = make_event(make_burst(), "ready")
 
 
+def test_listen_does_not_ack_an_event_whose_consequence_could_not_be_published(flux):
+    events, agent, acks = Events(), Listener(Unavailable("Pub/Sub is away.")), []
+    wiring._listen(events, flux, agent, [])
+
+    events.on_event(EVENT, lambda: acks.append(1))
+    flux.settle()
+    assert acks == []
+
+    events.on_event(EVENT, lambda: acks.append(2))
+    flux.settle()
+    assert acks == [2]
+
+
 def test_listen_acks_an_event_once_the_owners_thread_has_taken_it(flux):
     events, agent, acks = Events(), Listener(), []
     wiring._listen(events, flux, agent, [])
