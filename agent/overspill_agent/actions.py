@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN})
-"""Holds that a user must see on the job: nothing will happen by itself soon."""
+_TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN, Code.MAX_LIFETIME})
+"""What a user must see on the job: it will not run soon, or will be ended."""
 
 _ENDED = frozenset({EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED})
 """Reports after which nothing is left, or is being removed."""
@@ -167,6 +167,7 @@ class Actions:
             self._save(burst)
         elif is_new:
             self._store.save(burst.model_copy(update={"has_drained": True}))
+        self._tell(decision)
         self._instance.drain(burst.ranks, f"overspill: burst {names.cluster_name(burst.burst_id)} is leaving")
         return Outcome.CHANGED if is_new else Outcome.DONE
 

@@ -71,6 +71,11 @@ class JobTable:
         """The ranks that jobs hold."""
         return frozenset().union(*self._holding.values())
 
+    @property
+    def holding(self) -> Mapping[int, Ranks]:
+        """The jobs that hold ranks, with these."""
+        return dict(self._holding)
+
     def ranks_of(self, jobid: int) -> Ranks:
         """Give the ranks that a job holds."""
         return self._holding.get(jobid, frozenset())

@@ -5,6 +5,7 @@ Each decision is safe to repeat: it stands until the snapshot shows its effect.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from overspill_agent.cooldown import cooldown_end
@@ -52,7 +53,7 @@ def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *,
         return _about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "an event shows work on it after its end")
     match burst.state:
         case BurstState.ACTIVE:
-            return _active(burst, policy, now)
+            return _active(snapshot, burst, policy, now)
         case BurstState.DRAINING:
             return _draining(snapshot, burst, policy, now, is_wanted=is_wanted)
         case BurstState.FAILED:
@@ -65,10 +66,12 @@ def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *,
             return None
 
 
-def _active(burst: Burst, policy: Policy, now: float) -> Decision | None:
+def _active(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
     if now >= burst.hard_end_at - policy.drain_before_end_s:
         left = max(0.0, burst.hard_end_at - now)
-        return _about(burst, DecisionKind.DRAIN, Code.MAX_LIFETIME, f"its lifetime ends in {left:.0f} s")
+        reason = f"the lifetime of the burst ends in {left:.0f} s: what still runs on its ranks then is ended"
+        ending = _about(burst, DecisionKind.DRAIN, Code.MAX_LIFETIME, reason)
+        return replace(ending, jobs=snapshot.jobs_on(burst.ranks))
     if burst.idle_since is not None and now >= burst.idle_since + policy.idle_timeout_s:
         idle_s = now - burst.idle_since
         return _about(burst, DecisionKind.DRAIN, Code.IDLE, f"its ranks have had no work for {idle_s:.0f} s")

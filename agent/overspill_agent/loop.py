@@ -180,6 +180,7 @@ class Agent:
             torpid=self._torpid,
             drained=self._drained or frozenset(),
             allocated=self._jobs.allocated,
+            holding=self._jobs.holding,
         )
 
     def _observe(self, now: float) -> Snapshot:

@@ -29,6 +29,8 @@ class Snapshot:
     torpid: Ranks = field(default_factory=frozenset)
     drained: Ranks = field(default_factory=frozenset)
     allocated: Ranks = field(default_factory=frozenset)
+    holding: Mapping[int, Ranks] = field(default_factory=dict)
+    """The jobs that have resources, with their ranks."""
     join_errors: Mapping[int, str] = field(default_factory=dict)
     """Why the lead refused ranks that tried to join; known only where a join's deadline has passed."""
 
@@ -41,6 +43,10 @@ class Snapshot:
     def home(self) -> Ranks:
         """The ranks outside slots that can be given work, now or when their jobs end."""
         return (self.online - self.drained - self.torpid) - self.slot_ranks
+
+    def jobs_on(self, ranks: Ranks) -> tuple[int, ...]:
+        """Give the jobs that hold any of these ranks."""
+        return tuple(jobid for jobid, held in self.holding.items() if held & ranks)
 
     def capacity(self) -> tuple[Burst, ...]:
         """The bursts that are capacity, on their way to be, or could be kept: not failed, nor told to leave."""

@@ -110,12 +110,15 @@ def test_decide_lifetimes_of_a_burst(state, record, shown, now, is_wanted, expec
     assert found == ([] if expected is None else [expected])
 
 
+ENDED = ": what still runs on its ranks then is ended"
+
+
 @pytest.mark.parametrize(
     ("burst", "shown", "now", "reason"),
     [
         (make_burst(idle_since=NOW), THERE, NOW + 700, "its ranks have had no work for 700 s"),
-        (make_burst(), THERE, END - 60, "its lifetime ends in 60 s"),
-        (make_burst(), THERE, END + 60, "its lifetime ends in 0 s"),
+        (make_burst(), THERE, END - 60, f"the lifetime of the burst ends in 60 s{ENDED}"),
+        (make_burst(), THERE, END + 60, f"the lifetime of the burst ends in 0 s{ENDED}"),
         (
             make_burst("DRAINING", told_to_leave_at=NOW),
             DRAINED,

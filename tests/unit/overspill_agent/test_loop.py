@@ -169,6 +169,9 @@ def test_agent_at_the_end_of_a_lifetime_has_brokers_leave_whatever_runs(stage):
 
     stage.advance(7200 - 900)
     assert (stage.ranks.drained, stage.flux.left) == (SLOT_0, frozenset())
+    (remark,) = [told for told in stage.flux.told if told[0] == "exception"]
+    assert remark[1] == 1
+    assert "ends in 900 s" in str(remark)
     stage.advance(900)
     assert stage.flux.left == SLOT_0
     stage.advance(120)
