@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from overspill_agent.init.command import init
 from overspill_shared import __version__
 from overspill_shared.errors import AlreadyServed, ConfigError, FluxUnavailable, OverspillError
 
@@ -127,6 +128,9 @@ def keygen(
         public_file.unlink()
         raise
     typer.echo(f"private key: {file}\npublic key:  {public_file}")
+
+
+app.command()(init)
 
 
 @app.command()

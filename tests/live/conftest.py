@@ -135,6 +135,12 @@ def instance(request: pytest.FixtureRequest) -> Iterator[LiveInstance]:
     yield from _run_instance(request.param)
 
 
+@pytest.fixture(scope="session")
+def new_instance() -> type[LiveInstance]:
+    """The class, for a module that starts a lead of another layout."""
+    return LiveInstance
+
+
 @pytest.fixture
 def own_instance() -> Iterator[LiveInstance]:
     """An instance that a test may break."""
