@@ -109,6 +109,19 @@ def status(*, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def doctor(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check the Flux instance of FLUX_URI, and show the configuration that mends what is wrong.
+
+    Looks at scheduler, queues, slots, certificate, topology, state and versions, and at the rights in Pub/Sub; changes
+    nothing. Exits 0 if there is no error (warnings are none), 1 if there is one, 3 if no broker answers.
+    """
+    settings = _load_settings(config, {})
+    from overspill_agent.doctor import command  # noqa: PLC0415
+
+    raise typer.Exit(command.run(settings, os.environ, as_json=as_json))
+
+
+@app.command()
 def keygen(
     file: Annotated[Path, typer.Argument(help="Where the private key goes (mode 0600); the public one to FILE.pub.")],
 ) -> None:

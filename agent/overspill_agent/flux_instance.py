@@ -11,11 +11,11 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from overspill_agent import flux_facts, flux_overlay, flux_state
+from overspill_agent import flux_facts, flux_health, flux_overlay, flux_state
 from overspill_agent.flux_connection import FluxConnection, connect, translated
 from overspill_agent.flux_job_journal import REQUEST, TOPIC, JobJournal
 from overspill_agent.flux_reactor import FluxReactor
-from overspill_agent.ports import DrainedChanged, InstanceFacts, OnlineChanged, TorpidChanged
+from overspill_agent.ports import DrainedChanged, InstanceFacts, InstanceHealth, OnlineChanged, TorpidChanged
 from overspill_shared.errors import AlreadyServed
 from overspill_shared.idset import Ranks, format_idset, parse_idset
 
@@ -57,6 +57,10 @@ class RealFlux:
     def facts(self) -> InstanceFacts:
         """Read what does not change."""
         return flux_facts.read_facts(self._connection)
+
+    def examine(self) -> InstanceHealth:
+        """Read the state that the instance is in now."""
+        return flux_health.read_health(self._connection)
 
     def read_curve_cert(self) -> Secret:
         """Read the instance's curve certificate."""

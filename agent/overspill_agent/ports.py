@@ -50,6 +50,37 @@ class InstanceFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueHealth:
+    """What state a queue is in."""
+
+    name: str
+    """Empty for the only queue of an instance that names none."""
+    is_enabled: bool
+    """It takes jobs."""
+    is_started: bool
+    """It starts jobs."""
+    policy: str | None = None
+    """Fluxion's policy for it."""
+    depth: int | None = None
+    """How many waiting jobs Fluxion looks at; None for its default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceHealth:
+    """What may change while the instance runs, and only `overspill doctor` asks for."""
+
+    online: Ranks
+    drained: Ranks
+    queues: tuple[QueueHealth, ...] = ()
+    state_directory: str | None = None
+    """Where the instance keeps its state over a restart; None where it does not."""
+    quorum: int | None = None
+    """How many ranks must be online before the lead runs its initial program; None where that is not known."""
+    bindings_version: str | None = None
+    """The version of the library that this process talks to Flux with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
     """One entry of the job manager's journal (RFC 21, RFC 43)."""
 
@@ -109,6 +140,10 @@ class FluxInstance(Protocol):
 
     def facts(self) -> InstanceFacts:
         """Read what does not change; raises ConfigError naming a key that the agent needs and Flux lacks."""
+        ...
+
+    def examine(self) -> InstanceHealth:
+        """Read the state that the instance is in now."""
         ...
 
     def read_curve_cert(self) -> Secret:

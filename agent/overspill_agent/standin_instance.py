@@ -14,6 +14,7 @@ from overspill_agent.ports import (
     FluxEvent,
     HistoryReplayed,
     InstanceFacts,
+    InstanceHealth,
     JobEvent,
     OnlineChanged,
     RankResources,
@@ -77,6 +78,12 @@ class StandInFlux:
             gid=facts["gid"],
             topology=None,
         )
+
+    def examine(self) -> InstanceHealth:
+        """Read which ranks are up; a drained rank counts as down, and the rest a stand-in does not have."""
+        down = parse_idset(self._connection.call("resource.list")["down"]["ranks"])
+        hosts = self._connection.call("instance.facts")["hosts"]
+        return InstanceHealth(online=frozenset(range(len(hosts))) - down, drained=frozenset())
 
     def read_curve_cert(self) -> Secret:
         """Read the certificate that `bootstrap.curve_cert` names."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import tenacity
 
 from overspill_agent.burst_requests import build_identity
+from overspill_agent.doctor import startup
 from overspill_agent.loop import Agent
 from overspill_agent.slots import find_slots
 from overspill_shared.adapters.system_clock import SystemClock
@@ -184,6 +185,7 @@ def _read_lead(instance: FluxInstance, settings: AgentSettings, *, public_key: s
             f" (`flux R encode --property={settings.burst_property}:RANKS`), and restart the lead.",
             code="no-slots",
         )
+    startup.log_findings(facts, slots, burst_property=settings.burst_property)
     return _Lead(facts=facts, slots=slots, identity=build_identity(facts, settings, public_key))
 
 

@@ -14,7 +14,14 @@ from overspill_agent.burst_requests import build_identity
 from overspill_agent.bursts import Burst
 from overspill_agent.loop import Agent
 from overspill_agent.policy import Policy
-from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
+from overspill_agent.ports import (
+    DrainedChanged,
+    HistoryReplayed,
+    InstanceHealth,
+    JobEvent,
+    OnlineChanged,
+    TorpidChanged,
+)
 from overspill_shared import messages
 from overspill_shared.secrets import Secret
 
@@ -58,6 +65,9 @@ class FakeFlux:
 
     def facts(self):
         return self._facts
+
+    def examine(self):
+        return InstanceHealth(online=self.ranks.online, drained=self.ranks.drained)
 
     def read_curve_cert(self):
         self.faults.reach("read_curve_cert")

@@ -1,0 +1,26 @@
+"""What the agent says of its instance when it starts: warnings and errors, in its log. The checks stand elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from overspill_agent.doctor.diagnosis import startup_findings
+from overspill_agent.doctor.finding import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from overspill_agent.ports import InstanceFacts
+    from overspill_agent.slots import Slot
+
+log = logging.getLogger(__name__)
+
+_LEVELS: Final = {Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
+
+
+def log_findings(facts: InstanceFacts, slots: Sequence[Slot], *, burst_property: str) -> None:
+    """Log what the facts alone show to be wrong, a line for each finding."""
+    for finding in startup_findings(facts, slots, burst_property=burst_property):
+        log.log(_LEVELS[finding.severity], "doctor.finding", extra=asdict(finding))
