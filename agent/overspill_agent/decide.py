@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from overspill_agent.cooldown import cooldown_end, cooling
 from overspill_agent.decisions import Code, Decision, DecisionKind
-from overspill_agent.demand_matching import need_from, served_by
+from overspill_agent.demand_matching import need_from, needs_from, one_of_each, served_by
 from overspill_agent.lifetime import decide_lifetimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from overspill_agent.demand import Demand
     from overspill_agent.demand_matching import Need
     from overspill_agent.jobs import PendingJob
     from overspill_agent.policy import Policy
@@ -35,23 +36,38 @@ def decide(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ..
 
 def decide_demand(snapshot: Snapshot, policy: Policy, now: float) -> Iterable[Decision]:
     """Give one decision for every waiting marked job: who is served, who gets a burst, who waits and why."""
+    holds = {asks: served_by(snapshot, job) for asks, job in one_of_each(snapshot.pending).items()}
     unserved: list[PendingJob] = []
     for job in snapshot.pending:
-        if hold := served_by(snapshot, job):
-            yield hold
+        if hold := holds[job.asks]:
+            yield hold.for_job(job.jobid)
         else:
             unserved.append(job)
+    if unserved:
+        yield from _decide_unserved(snapshot, unserved, policy, now)
+
+
+def _decide_unserved(snapshot: Snapshot, jobs: list[PendingJob], policy: Policy, now: float) -> Iterable[Decision]:
+    """Give each job's part in a request, or why there is none. A slot is requested once, for all that it can hold.
+
+    The slots that are free only get fewer: what is decided for a job holds for all later ones that ask for the same.
+    """
     free, resting = _free_slots(snapshot, policy, now)
-    while unserved:
-        need = _first_need(snapshot, unserved[0], free)
-        if need is None:
-            yield _unmet(snapshot, unserved.pop(0), resting, policy, now)
+    met: set[Demand | str] = set()
+    unmet: dict[Demand | str, Decision] = {}
+    for job in jobs:
+        if job.asks in met:
             continue
-        needs = [other for job in unserved if (other := need_from(snapshot, job, need.slot))]
-        yield _request(snapshot, needs)
-        served = {other.job.jobid for other in needs}
-        unserved = [job for job in unserved if job.jobid not in served]
-        free = tuple(slot for slot in free if slot.name != need.slot.name)
+        if hold := unmet.get(job.asks):
+            yield hold.for_job(job.jobid)
+        elif need := _first_need(snapshot, job, free):
+            needs = needs_from(snapshot, (other for other in jobs if other.asks not in met), need.slot)
+            yield _request(snapshot, needs)
+            met.update(other.job.asks for other in needs)
+            free = tuple(slot for slot in free if slot.name != need.slot.name)
+        else:
+            hold = unmet[job.asks] = _unmet(snapshot, job, resting, policy, now)
+            yield hold
 
 
 def wanted_bursts(decisions: Iterable[Decision]) -> frozenset[str]:

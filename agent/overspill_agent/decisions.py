@@ -67,6 +67,21 @@ class Decision:
     nodes: int | None = None
     ranks: Ranks | None = None
 
+    def for_job(self, jobid: int) -> Decision:
+        """Give the same decision for another job."""
+        return Decision(
+            kind=self.kind,
+            code=self.code,
+            reason=self.reason,
+            burst_id=self.burst_id,
+            jobs=(jobid,),
+            slot=self.slot,
+            template=self.template,
+            zone=self.zone,
+            nodes=self.nodes,
+            ranks=self.ranks,
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Give it for scripts: ranks as an idset."""
         return {**asdict(self), "ranks": None if self.ranks is None else format_idset(self.ranks)}

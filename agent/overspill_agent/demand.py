@@ -7,7 +7,7 @@ RFC 31's. Whether a job may burst is said here (its mark), whether it should is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_shared.hostlist import expand
@@ -29,7 +29,7 @@ class Demand:
     gpus_per_unit: int
     is_by_node: bool
     queue: str | None
-    constraint: Mapping[str, Any]
+    constraint: Mapping[str, Any] = field(hash=False)
 
     def units_on(self, rank: RankResources, host: str) -> int:
         """Give how many of its units an empty rank could hold; 0 where the constraint forbids the rank."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from overspill_agent.decisions import Code, Decision, DecisionKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from overspill_agent.demand import Demand
     from overspill_agent.jobs import PendingJob
     from overspill_agent.slots import Slot
@@ -22,6 +24,14 @@ class Need:
     job: PendingJob
     slot: Slot
     nodes: int
+
+
+def one_of_each(jobs: Iterable[PendingJob]) -> dict[Demand | str, PendingJob]:
+    """Give the first job that asks for each thing: what is decided for it holds for all that ask for the same."""
+    firsts: dict[Demand | str, PendingJob] = {}
+    for job in jobs:
+        firsts.setdefault(job.asks, job)
+    return firsts
 
 
 def units_of(snapshot: Snapshot, demand: Demand, ranks: Ranks) -> int:
@@ -40,6 +50,13 @@ def need_from(snapshot: Snapshot, job: PendingJob, slot: Slot) -> Need | None:
         if missing <= 0:
             return Need(job=job, slot=slot, nodes=nodes)
     return None
+
+
+def needs_from(snapshot: Snapshot, jobs: Iterable[PendingJob], slot: Slot) -> list[Need]:
+    """Give what those of the jobs need that can run with a slot's nodes."""
+    jobs = tuple(jobs)
+    needs = {asks: need_from(snapshot, job, slot) for asks, job in one_of_each(jobs).items()}
+    return [Need(job=job, slot=slot, nodes=need.nodes) for job in jobs if (need := needs[job.asks])]
 
 
 def served_by(snapshot: Snapshot, job: PendingJob) -> Decision | None:

@@ -34,6 +34,11 @@ class PendingJob:
     problem: str
     jobspec: Mapping[str, Any]
 
+    @property
+    def asks(self) -> Demand | str:
+        """What it asks for, or why that cannot be read: jobs with the same are decided alike."""
+        return self.problem if self.demand is None else self.demand
+
 
 class JobTable:
     """The state that job events leave behind."""

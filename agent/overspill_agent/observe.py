@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from overspill_agent.bursts import BEFORE_ACTIVE, on_ranks, on_time, with_idleness
 from overspill_agent.decide import wanted_bursts
-from overspill_agent.demand_matching import served_by
+from overspill_agent.demand_matching import one_of_each, served_by
 
 if TYPE_CHECKING:
     from overspill_agent.bursts import Burst
@@ -18,7 +18,7 @@ def observe(snapshot: Snapshot, now: float) -> Snapshot:
     """Move each burst to where the online ranks, the work on them and the time put it."""
     moved = tuple(on_time(on_ranks(burst, snapshot.online, now), now) for burst in snapshot.bursts)
     snapshot = replace(snapshot, bursts=moved)
-    wanted = wanted_bursts(hold for job in snapshot.pending if (hold := served_by(snapshot, job)))
+    wanted = wanted_bursts(hold for job in one_of_each(snapshot.pending).values() if (hold := served_by(snapshot, job)))
     idle = tuple(
         with_idleness(burst, is_busy=_is_busy(snapshot, burst, is_wanted=burst.burst_id in wanted), now=now)
         for burst in snapshot.bursts

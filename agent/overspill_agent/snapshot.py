@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from overspill_shared.lifecycle import NOT_RUNNING, BurstState
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from overspill_shared.idset import Ranks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: what follows from it is worked out once, and asked for by thousands of waiting jobs.
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """The instance and its bursts at one moment."""
 
@@ -34,12 +36,12 @@ class Snapshot:
     join_errors: Mapping[int, str] = field(default_factory=dict)
     """Why the lead refused ranks that tried to join; known only where a join's deadline has passed."""
 
-    @property
+    @cached_property
     def slot_ranks(self) -> Ranks:
         """Every rank that belongs to a slot."""
         return frozenset().union(*(slot.ranks for slot in self.slots))
 
-    @property
+    @cached_property
     def home(self) -> Ranks:
         """The ranks outside slots that can be given work, now or when their jobs end."""
         return (self.online - self.drained - self.torpid) - self.slot_ranks
@@ -62,6 +64,9 @@ class Snapshot:
 
     def resources(self, ranks: Ranks) -> tuple[tuple[RankResources, str], ...]:
         """Give ranks with their resources and hosts, in rank order."""
-        found = [resource for resource in self.facts.resources if resource.rank in ranks]
-        found.sort(key=lambda resource: resource.rank)
-        return tuple((resource, self.facts.hosts[resource.rank]) for resource in found)
+        by_rank = self._resources_by_rank
+        return tuple((by_rank[rank], self.facts.hosts[rank]) for rank in sorted(ranks) if rank in by_rank)
+
+    @cached_property
+    def _resources_by_rank(self) -> Mapping[int, RankResources]:
+        return {resource.rank: resource for resource in self.facts.resources}
