@@ -5,7 +5,7 @@ Each field's description is its documentation. Nothing here acts on a setting.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,7 @@ from overspill_agent.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
 from overspill_shared.messages import (
     Count,
+    FluxVersion,
     Gpus,
     HostName,
     ImageRef,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overspill_agent.ports import InstanceFacts
+
+DEFAULT_APP_IMAGE: Final = "rockylinux:9"
+DEFAULT_VIEW_IMAGE: Final = "ghcr.io/converged-computing/flux-view-rocky:tag-9"
+"""The Flux Operator's own."""
 
 Seconds = Annotated[float, Field(gt=0, le=30 * 24 * 3600)]
 
@@ -58,6 +63,7 @@ class TemplateSettings(BaseModel):
     price_usd_per_h: PriceUsdPerH | None = None
     spot: bool = False
     app_image: ImageRef | None = None
+    flux_version: FluxVersion | None = None
 
 
 class AgentSettings(Settings):
@@ -67,15 +73,21 @@ class AgentSettings(Settings):
     deployment: Name = Field(default="default", description="which deployment's functions are asked")
     lead_id: Name | None = Field(default=None, description="unique in a deployment; default: rank 0's host prefix")
     lead_host: HostName | None = Field(
-        default=None, description="where burst nodes reach the lead; default: rank 0's connect in broker.toml"
+        default=None,
+        description="where burst nodes reach the lead; default: a Service of its pod, else rank 0's connect",
     )
     lead_port: int | None = Field(default=None, ge=1, le=65535, description="default: as lead_host")
     public_key: str = Field(default="", description="the deployment's public sealing key, as a line of text")
     public_key_file: str = Field(default="", description="a file that holds it")
     burst_property: str = Field(default="burst", min_length=1, description="property in R that marks slots' ranks")
-    app_image: ImageRef = Field(default="rockylinux:9", description="the application's image on the lead")
-    view_image: ImageRef = Field(
-        default="ghcr.io/converged-computing/flux-view-rocky:tag-9", description="the image that brings Flux"
+    munge_key_file: str = Field(
+        default="", description="munge's key for burst nodes; default: /etc/munge/munge.key where jobs need it"
+    )
+    app_image: ImageRef | None = Field(
+        default=None, description=f"the application's image; default: the lead pod's own, else {DEFAULT_APP_IMAGE}"
+    )
+    view_image: ImageRef | None = Field(
+        default=None, description=f"the image that brings Flux; default: the lead pod's, else {DEFAULT_VIEW_IMAGE}"
     )
     slots: dict[str, SlotSettings] = Field(default_factory=dict, description="[slots.<name>] template")
     templates: dict[Name, TemplateSettings] = Field(default_factory=dict, description="[templates.<name>]")
@@ -116,11 +128,15 @@ class AgentSettings(Settings):
         """Give the templates by name, with one called `default` even where none is set.
 
         The built-in default has the cores and GPUs that R gives the slots' ranks: R is what jobs are placed by.
+
+        Raises ConfigError naming a template whose image has another Flux than the instance, or does not say which.
         """
         named = {
             name: Template.model_validate({"name": name, **template.model_dump()})
             for name, template in self.templates.items()
         }
+        for template in named.values():
+            _check_flux_version(template, facts.flux_version)
         if DEFAULT_TEMPLATE not in named:
             marked = [r for r in facts.resources if self.burst_property in r.properties]
             named[DEFAULT_TEMPLATE] = Template(
@@ -152,6 +168,29 @@ class AgentSettings(Settings):
             raise ConfigError(
                 f"public_key_file: {self.public_key_file}: {exc.strerror}.", remedy="Correct it.", code="public-key"
             ) from None
+
+
+def _check_flux_version(template: Template, flux_version: str) -> None:
+    """Brokers of another MAJOR.MINOR are refused by the lead: better not rent nodes for them."""
+    key, wanted = f"templates.{template.name}.flux_version", _release(flux_version)
+    if template.app_image and not template.flux_version:
+        raise ConfigError(
+            f"{key}: the image {template.app_image} is not the lead's, and nothing says which Flux it goes with.",
+            remedy=f"Set it to the version of Flux that this image is made for; the instance has {flux_version}.",
+            code="flux-version",
+        )
+    if template.flux_version and _release(template.flux_version) != wanted:
+        raise ConfigError(
+            f"{key}: {template.flux_version} cannot join an instance of Flux {flux_version}:"
+            " MAJOR.MINOR must be the same.",
+            remedy=f"Choose an image with Flux {wanted}.",
+            code="flux-version",
+        )
+
+
+def _release(version: str) -> str:
+    """Give MAJOR.MINOR."""
+    return ".".join(version.split(".")[:2])
 
 
 def _parsed(text: str, key: str) -> str:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from overspill_agent.agent_settings import DEFAULT_APP_IMAGE, DEFAULT_VIEW_IMAGE
 from overspill_agent.bursts import Burst, HistoryEntry
+from overspill_agent.lead_address import LeadAddress, find_lead_address
+from overspill_agent.topology import burst_topology
 from overspill_shared import broker_toml, names
 from overspill_shared.errors import ConfigError
 from overspill_shared.hostlist import compress
@@ -34,10 +37,12 @@ if TYPE_CHECKING:
     from overspill_agent.agent_settings import AgentSettings
     from overspill_agent.decisions import Decision
     from overspill_agent.jobs import PendingJob
+    from overspill_agent.own_pod import PodFacts
     from overspill_agent.policy import Policy
     from overspill_agent.ports import InstanceFacts
     from overspill_agent.slots import Slot
     from overspill_shared.messages import BurstEvent
+    from overspill_shared.secrets import Secret
 
 PLACEHOLDER: Final = "-"
 MAX_JOBS_BYTES: Final = 200_000
@@ -54,14 +59,28 @@ class Identity:
     hostlist: str
     broker_toml: str
     public_key: str
+    address: LeadAddress
+    """How `lead` was found."""
+    munge_key: Secret | None = None
+    """Sealed beside the certificate where jobs are signed by munge."""
 
 
-def build_identity(facts: InstanceFacts, settings: AgentSettings, public_key: str) -> Identity:
-    """Give who the instance is.
+def build_identity(
+    facts: InstanceFacts,
+    settings: AgentSettings,
+    public_key: str,
+    *,
+    pod: PodFacts | None = None,
+    munge_key: Secret | None = None,
+) -> Identity:
+    """Give who the instance is; `pod` is the one that its lead runs in, None outside of a cluster.
 
-    Raises ConfigError naming the key if the lead's address cannot be found, or a name does not fit.
+    Raises ConfigError naming the key if the lead's address cannot be found, a name does not fit, or rank 0 is not the
+    parent of every burst rank.
     """
-    host, port = _lead_address(facts, settings)
+    address = find_lead_address(facts.config, host=settings.lead_host, port=settings.lead_port, pod=pod)
+    host, port = address.host, address.port
+    topology = burst_topology(facts, burst_property=settings.burst_property)
     try:
         lead = Lead(
             id=settings.lead_id or names.lead_id(facts.hosts[0]),
@@ -75,9 +94,9 @@ def build_identity(facts: InstanceFacts, settings: AgentSettings, public_key: st
             prefix=facts.prefix,
             uid=facts.uid,
             gid=facts.gid,
-            app_image=settings.app_image,
-            view_image=settings.view_image,
-            topology=facts.topology,
+            app_image=settings.app_image or (pod and pod.app_image) or DEFAULT_APP_IMAGE,
+            view_image=settings.view_image or (pod and pod.view_image) or DEFAULT_VIEW_IMAGE,
+            topology=topology,
         )
     except ValueError as exc:
         raise _no_identity(exc) from None
@@ -88,6 +107,8 @@ def build_identity(facts: InstanceFacts, settings: AgentSettings, public_key: st
         hostlist=compress(facts.hosts),
         broker_toml=broker_toml.build_burst_config(facts.config, host=host, port=port),
         public_key=public_key,
+        address=address,
+        munge_key=munge_key,
     )
 
 
@@ -135,6 +156,8 @@ def build_request(
         requested_at=now,
         deadline_at=now + policy.join_timeout_s,
     )
+    if keys.munge_key is None:
+        keys = Keys(curve_cert=keys.curve_cert, munge_key=identity.munge_key)
     # The seal binds to the finished message, so it comes last.
     sealed = seal(keys, Binding.of(request), identity.public_key)
     return request.model_copy(update={"sealed_keys": sealed})
@@ -187,19 +210,6 @@ def build_unknown_teardown(identity: Identity, event: BurstEvent, *, now: float)
         )
     except ValidationError:
         return None
-
-
-def _lead_address(facts: InstanceFacts, settings: AgentSettings) -> tuple[str, int]:
-    declared = broker_toml.lead_address(facts.config)
-    host = settings.lead_host or (declared[0] if declared else None)
-    port = settings.lead_port or (declared[1] if declared else None)
-    if host is None or port is None:
-        raise ConfigError(
-            "lead_host: rank 0 has no `connect` in bootstrap.hosts that burst nodes could dial.",
-            remedy="Set OVERSPILL_LEAD_HOST and OVERSPILL_LEAD_PORT to an address of the lead that they can reach.",
-            code="lead-address",
-        )
-    return host, port
 
 
 def _no_identity(error: ValueError) -> ConfigError:

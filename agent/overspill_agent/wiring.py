@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import tenacity
 
+from overspill_agent import reachability
 from overspill_agent.burst_requests import build_identity
 from overspill_agent.doctor import startup
+from overspill_agent.kubernetes_pod import read_own_pod
 from overspill_agent.loop import Agent
+from overspill_agent.munge_key import read_munge_key
 from overspill_agent.slots import find_slots
 from overspill_shared.adapters.system_clock import SystemClock
-from overspill_shared.errors import ConfigError, FluxUnavailable, OverspillError, Unavailable
+from overspill_shared.errors import CloudError, ConfigError, FluxUnavailable, OverspillError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from overspill_agent.agent_settings import AgentSettings
     from overspill_agent.burst_requests import Identity
     from overspill_agent.decisions import Decision
+    from overspill_agent.own_pod import PodFacts
     from overspill_agent.ports import FluxInstance, InstanceFacts
     from overspill_agent.pubsub_events import EventSubscription
     from overspill_agent.slots import Slot
@@ -101,7 +105,7 @@ def preview(
         instance.stop()
 
     try:
-        lead = _read_lead(instance, settings, public_key="")
+        lead = _read_lead(instance, settings, public_key="", pod=read_own_pod(environ))
         agent = _agent(instance, lead, settings, _NoPublisher(), is_dry_run=True, on_turn=show)
         instance.call_later(PREVIEW_FOR_S, instance.stop)
         agent.run()
@@ -129,7 +133,8 @@ def _serve_connected(
     if stopping.is_set():
         return
     key = settings.sealing_key(lambda name: Path(name).read_text())
-    lead = _read_lead(instance, settings, public_key=key)
+    lead = _read_lead(instance, settings, public_key=key, pod=read_own_pod(environ))
+    reachability.start_check(lead.identity.lead)
     publisher = PubSubPublisher(settings.project)
     agent = _agent(instance, lead, settings, publisher)
     events = EventSubscription(settings.project, agent.lead_id)
@@ -153,7 +158,11 @@ def _listen(events: EventSubscription, instance: FluxInstance, agent: Agent, fai
 
     def take(event: BurstEvent, ack: Callable[[], None]) -> None:
         def in_owner_thread() -> None:
-            agent.on_burst_event(event)
+            try:
+                agent.on_burst_event(event)
+            except CloudError as exc:
+                log.warning("event.not_taken", extra={"kind": event.kind.value, "error": exc.text})
+                return  # without an ack: it comes again
             ack()
 
         instance.call_soon(in_owner_thread)
@@ -174,7 +183,9 @@ class _Lead:
     identity: Identity
 
 
-def _read_lead(instance: FluxInstance, settings: AgentSettings, *, public_key: str) -> _Lead:
+def _read_lead(
+    instance: FluxInstance, settings: AgentSettings, *, public_key: str, pod: PodFacts | None = None
+) -> _Lead:
     facts = instance.facts()
     slot_templates = {name: slot.template for name, slot in settings.slots.items()}
     slots = find_slots(facts, settings.named_templates(facts), slot_templates, burst_property=settings.burst_property)
@@ -186,7 +197,11 @@ def _read_lead(instance: FluxInstance, settings: AgentSettings, *, public_key: s
             code="no-slots",
         )
     startup.log_findings(facts, slots, burst_property=settings.burst_property)
-    return _Lead(facts=facts, slots=slots, identity=build_identity(facts, settings, public_key))
+    munge_key = read_munge_key(facts, settings.munge_key_file)
+    identity = build_identity(facts, settings, public_key, pod=pod, munge_key=munge_key)
+    address = identity.address
+    log.info("lead.address", extra={"source": address.source.value, "reason": address.reason})
+    return _Lead(facts=facts, slots=slots, identity=identity)
 
 
 def _agent(

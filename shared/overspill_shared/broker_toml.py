@@ -24,6 +24,12 @@ DEFAULT_TCP_USER_TIMEOUT: Final = "2m"
 """flux-config-tbon(5) has 20 s; a link over a wide area network needs to survive a short break."""
 
 MAX_PORT: Final = 65535
+DEFAULT_PORT: Final = 8050
+"""Of flux-config-bootstrap(5)'s `default_port`."""
+
+LEAD_FILES: Final = ("path", "scheduling")
+"""Keys of flux-config-resource(5) that name a file on the lead. A broker with a `path` verifies itself against its own
+copy of R, and one whose file is missing does not start."""
 
 _TCP_URI: Final = re.compile(r"tcp://(\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
 
@@ -75,6 +81,26 @@ def lead_address(config: Mapping[str, Any]) -> tuple[str, int] | None:
     return parse_tcp_uri(uri, key)
 
 
+def overlay_port(config: Mapping[str, Any]) -> int:
+    """Give the port that the lead's broker listens on: that of its `bind`, else `default_port`, else Flux's own.
+
+    Raises ConfigError if `bootstrap.default_port` is no port.
+    """
+    entries, bootstrap = _host_entries(config), _table(config, "bootstrap")
+    first = entries[0] if entries and isinstance(entries[0], Mapping) else {}
+    bind = first.get("bind") or bootstrap.get("default_bind") or ""
+    port = bootstrap.get("default_port", DEFAULT_PORT)
+    if match := re.search(r":([0-9]{1,5})$", str(bind)):
+        port = int(match[1])
+    if not isinstance(port, int) or not 1 <= port <= MAX_PORT:
+        raise ConfigError(
+            f"bootstrap.default_port must be from 1 to {MAX_PORT}, not {port!r}.",
+            remedy="Correct it.",
+            code="lead-address",
+        )
+    return port
+
+
 def parse_tcp_uri(uri: str, key: str) -> tuple[str, int]:
     """Give (host, port) of tcp://HOST:PORT, the host as it is spelt there, an IPv6 address without its brackets.
 
@@ -100,9 +126,10 @@ def build_burst_config(
     """Give the broker.toml of a burst's brokers.
 
     `lead_config` is the lead's live configuration; `host` and `port` are where burst nodes reach it. Kept: hosts and
-    their order, resource verification, everything else. Changed: the lead's address goes in front, `resource.path`
-    goes (a follower that has R verifies itself against its own copy, or fails), the certificate lies where the Flux
-    Operator keeps it, and `tbon.tcp_user_timeout` is set where the lead has none.
+    their order, resource verification, everything else. Changed: the lead's address goes in front, what names a file
+    on the lead goes (LEAD_FILES), the certificate lies where the Flux Operator keeps it, `tbon.tcp_user_timeout` is
+    set where the lead has none, and IPv6 is enabled where the address is one. `tbon.topo` goes: it need not be what
+    the lead runs with, for its command line wins, while every burst broker is a child of rank 0, Flux's own default.
 
     The text depends on the content alone, not on the order of keys, for the burst's id is a hash of it.
     Raises ConfigError if `bootstrap.hosts` is missing or wrong.
@@ -114,10 +141,12 @@ def build_burst_config(
         {"host": hosts[0], "connect": f"tcp://{_bracketed(host)}:{port}"},
         *(dict(entry) if isinstance(entry, Mapping) else {"host": entry} for entry in _host_entries(lead_config)),
     ]
-    config = {key: value for key, value in lead_config.items() if key not in ("bootstrap", "resource", "tbon")}
+    config = _without(lead_config, ("bootstrap", "resource", "tbon"))
+    if ":" in host:
+        bootstrap["enable_ipv6"] = True
     config["bootstrap"] = bootstrap
-    config["tbon"] = {"tcp_user_timeout": tcp_user_timeout, **_table(lead_config, "tbon")}
-    if resource := {key: value for key, value in _table(lead_config, "resource").items() if key != "path"}:
+    config["tbon"] = {"tcp_user_timeout": tcp_user_timeout, **_without(_table(lead_config, "tbon"), ("topo",))}
+    if resource := _without(_table(lead_config, "resource"), LEAD_FILES):
         config["resource"] = resource
     return tomli_w.dumps(_in_key_order(config))
 
@@ -142,8 +171,9 @@ def check_burst_config(text: str, *, lead_name: str, host: str, port: int, slot_
         )
     if hosts[0] != lead_name or address != (host, port):
         raise _refused(f"bootstrap.hosts[0] must be {lead_name} at tcp://{_bracketed(host)}:{port}")
-    if "path" in _table(config, "resource"):
-        raise _refused("resource.path must not be set: a burst broker has no such file")
+    for key in LEAD_FILES:
+        if key in _table(config, "resource"):
+            raise _refused(f"resource.{key} must not be set: a burst broker has no such file")
 
 
 def _refused(text: str, remedy: str = "Let the agent build it from the lead's configuration.") -> RequestRefused:
@@ -168,6 +198,10 @@ def _hosts_error(text: str) -> ConfigError:
 def _table(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     table = config.get(name, {})
     return table if isinstance(table, Mapping) else {}
+
+
+def _without(table: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in keys}
 
 
 def _in_key_order(value: Any) -> Any:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SECRET_NAME: Final = "overspill-keys"
 SECRET_MOUNT: Final = "/mnt/overspill"
+MUNGE_KEY: Final = "/etc/munge/munge.key"
+"""munged(8)'s own default."""
 POD_SELECTOR_LABEL: Final = "job-name"
 """The operator labels each pod with it; its value is the MiniCluster's name."""
 MIN_DEADLINE_S: Final = 60
@@ -32,9 +34,13 @@ PRE: Final = f"""\
 mainHost=external-lead
 install -m 0600 -o "${{fluxuid}}" {SECRET_MOUNT}/curve.cert "${{curvepath}}"
 install -m 0644 {SECRET_MOUNT}/broker.toml "${{cfg}}/broker.toml"
+if [ -f {SECRET_MOUNT}/munge.key ]; then
+  install -D -m 0400 -o "$(id -u munge 2>/dev/null || id -u)" {SECRET_MOUNT}/munge.key {MUNGE_KEY}
+fi
 """
 """Runs in the operator's worker script before its broker starts; the variables are that script's. `mainHost` is set so
-that index 0 is an ordinary worker too: the operator's main host would run its broker once, without a retry."""
+that index 0 is an ordinary worker too: the operator's main host would run its broker once, without a retry. munged,
+where an image has one, reads its key as the user `munge`."""
 
 
 def namespace_name(request: BurstRequest) -> str:

@@ -10,9 +10,11 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from overspill_agent.agent_settings import DEFAULT_VIEW_IMAGE
 from overspill_agent.burst_requests import build_identity
 from overspill_agent.doctor.config_tables import strings, table
 from overspill_agent.doctor.examination import CurveCertFile, Examination, PubSubRights
+from overspill_agent.kubernetes_pod import read_own_pod
 from overspill_agent.slots import Slot, find_slots
 from overspill_agent.store import parse_state
 from overspill_shared import names
@@ -35,18 +37,19 @@ def examine(instance: FluxInstance, settings: AgentSettings, environ: Mapping[st
     Raises ConfigError if the instance has no resources, no scheduler that is known, or records that cannot be read.
     """
     facts = instance.facts()
+    pod = read_own_pod(environ)
     slots, slots_refusal = _slots(facts, settings)
     return Examination(
         facts=facts,
         health=instance.examine(),
         burst_property=settings.burst_property,
-        view_image=settings.view_image,
+        view_image=settings.view_image or (pod and pod.view_image) or DEFAULT_VIEW_IMAGE,
         curve_cert=look_at_cert(table(facts.config, "bootstrap").get("curve_cert")),
         plugin_texts=read_plugins(facts.config),
         slots=slots,
         burst_ranks=_burst_ranks(instance),
         slots_refusal=slots_refusal,
-        identity_refusal=_refusal(lambda: build_identity(facts, settings, "")),
+        identity_refusal=_refusal(lambda: build_identity(facts, settings, "", pod=pod)),
         key_refusal=_refusal(lambda: settings.sealing_key(lambda name: Path(name).read_text())),
         pubsub=_ask_pubsub(facts, settings, environ),
     )

@@ -192,6 +192,34 @@ def test_named_templates_with_an_own_default_keep_it():
     assert (list(named), named["default"].machine_type) == (["default"], "a2-highgpu-1g")
 
 
+@pytest.mark.parametrize("changes", [{}, {"flux_version": "0.88.0"}, {"app_image": "a", "flux_version": "0.88.7-3"}])
+def test_named_templates_of_the_instances_flux_are_taken(changes):
+    named = AgentSettings(templates={"gpu": {**TEMPLATE, **changes}}).named_templates(make_facts())
+
+    assert named["gpu"].flux_version == changes.get("flux_version")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"app_image": "example.org/gpu:1"}, "the image example.org/gpu:1 is not the lead's"),
+        ({"app_image": "example.org/gpu:1", "flux_version": "0.87.0"}, "0.87.0 cannot join an instance of Flux 0.88.0"),
+        ({"flux_version": "1.88.0"}, "1.88.0 cannot join an instance of Flux 0.88.0"),
+    ],
+    ids=["undeclared", "other minor", "other major"],
+)
+def test_named_templates_with_another_flux_raise_naming_the_key(changes, text):
+    settings = AgentSettings(templates={"gpu": {**TEMPLATE, **changes}})
+
+    with pytest.raises(ConfigError) as caught:
+        settings.named_templates(make_facts())
+
+    assert caught.value.code == "flux-version"
+    assert caught.value.text.startswith("templates.gpu.flux_version: ")
+    assert text in caught.value.text
+    assert "0.88" in caught.value.remedy
+
+
 def no_file(name):
     raise AssertionError(name)
 

@@ -14,9 +14,11 @@ from tests.unit.overspill_agent.examples import (
     make_template,
 )
 
-from overspill_agent.agent_settings import AgentSettings
+from overspill_agent.agent_settings import DEFAULT_APP_IMAGE, DEFAULT_VIEW_IMAGE, AgentSettings
 from overspill_agent.burst_requests import MAX_JOBS_BYTES, build_identity, build_request, build_teardown, record_of
 from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.lead_address import AddressSource
+from overspill_agent.own_pod import PodFacts, Service, ServicePort, ServiceType
 from overspill_agent.policy import Policy
 from overspill_shared import names, sealing
 from overspill_shared.broker_toml import check_burst_config
@@ -69,7 +71,8 @@ def test_build_identity_says_who_the_instance_is(identity):
     }
     assert identity.hostlist == "lead-[0-1],burst-0-[0-3],burst-1-[0-3]"
     assert identity.runtime.flux_version == "0.88.0"
-    assert identity.runtime.app_image == AgentSettings().app_image
+    assert (identity.runtime.app_image, identity.runtime.view_image) == (DEFAULT_APP_IMAGE, DEFAULT_VIEW_IMAGE)
+    assert (identity.runtime.uid, identity.runtime.gid, identity.runtime.prefix) == (1000, 1000, "/usr")
 
 
 def test_build_identity_with_a_lead_id_uses_it():
@@ -117,7 +120,6 @@ def test_build_identity_without_an_address_raises_naming_the_setting(settings):
         pytest.param({"hosts": ("---", *HOSTS[1:])}, "lead id", id="no lead id can be made"),
         pytest.param({"prefix": "relative"}, "runtime.prefix 'relative'", id="prefix is no path"),
         pytest.param({"flux_version": "main"}, "runtime.flux_version 'main'", id="unknown version"),
-        pytest.param({"topology": "binomial"}, "runtime.topology 'binomial'", id="unknown topology"),
         pytest.param({"uid": -1, "gid": -2}, "runtime.uid '-1'; runtime.gid '-2'", id="two at once"),
     ],
 )
@@ -126,6 +128,49 @@ def test_build_identity_that_functions_cannot_be_told_raises_naming_what(facts, 
 
     assert error.code == "identity"
     assert named in error.text
+
+
+POD = PodFacts(
+    labels={"job-name": "lead"},
+    app_image="example.org/app@sha256:" + "a" * 64,
+    view_image="example.org/view@sha256:" + "b" * 64,
+    services=(
+        Service(
+            name="lead-external",
+            type=ServiceType.LOAD_BALANCER,
+            selector={"job-name": "lead"},
+            ports=(ServicePort(port=30093, target=8050),),
+            ingress=("203.0.113.7",),
+        ),
+    ),
+)
+
+
+def test_build_identity_in_a_cluster_takes_images_and_address_from_its_own_pod():
+    identity = build_identity(make_facts(), AgentSettings(), "", pod=POD)
+
+    assert (identity.runtime.app_image, identity.runtime.view_image) == (POD.app_image, POD.view_image)
+    assert (identity.lead.host, identity.lead.port) == ("203.0.113.7", 30093)
+    assert identity.address.source is AddressSource.LOAD_BALANCER
+    hosts = tomllib.loads(identity.broker_toml)["bootstrap"]["hosts"]
+    assert hosts[0] == {"host": "lead-0", "connect": "tcp://203.0.113.7:30093"}
+
+
+def test_build_identity_with_settings_prefers_them_to_the_pod():
+    settings = AgentSettings(app_image="own/app:1", view_image="own/view:1", lead_host="10.0.0.7", lead_port=1)
+
+    identity = build_identity(make_facts(), settings, "", pod=POD)
+
+    assert (identity.runtime.app_image, identity.runtime.view_image) == ("own/app:1", "own/view:1")
+    assert (identity.lead.host, identity.lead.port) == ("10.0.0.7", 1)
+
+
+def test_build_identity_of_many_ranks_tells_both_sides_to_be_flat():
+    hosts = (*HOSTS, *(f"burst-2-{index}" for index in range(300)))
+    facts = make_facts(hosts=hosts, config=with_hosts({"host": "lead-0", "connect": "tcp://a:1"}, *hosts[1:]))
+
+    assert build_identity(facts, AgentSettings(), "").runtime.topology == "kary:0"
+    assert build_identity(make_facts(), AgentSettings(), "").runtime.topology is None
 
 
 def test_build_identity_makes_a_broker_toml_that_provision_takes(identity):
@@ -218,6 +263,17 @@ def test_build_request_seals_the_certificate_for_this_message_alone(request_for,
     moved = request.model_copy(update={"deadline_at": request.deadline_at + 1})
     with pytest.raises(SealError, match="deadline_at"):
         sealing.unseal(request.sealed_keys, sealing.Binding.of(moved), keypair[1])
+
+
+def test_build_request_seals_a_munge_key_where_the_instance_has_one(keypair):
+    identity = build_identity(make_facts(), AgentSettings(), keypair[0], munge_key=Secret(b"canary-munge"))
+    keys = sealing.Keys(curve_cert=CERT)
+
+    request = build_request(identity, DECISION, SLOT, (), keys, Policy(), generation=17, now=NOW)
+
+    opened = sealing.unseal(request.sealed_keys, sealing.Binding.of(request), keypair[1])
+    assert (opened.curve_cert, opened.munge_key) == (CERT, Secret(b"canary-munge"))
+    assert "canary" not in request.model_dump_json() + repr(identity)
 
 
 def test_record_of_a_request_is_what_the_agent_must_not_forget(request_for):

@@ -157,10 +157,45 @@ def test_burst_config_survives_short_breaks_of_the_link(lead_config):
     assert tomllib.loads(built(lead_config, tcp_user_timeout="5m"))["tbon"] == {"tcp_user_timeout": "5m"}
 
 
-def test_burst_config_keeps_the_lead_s_own_tbon_settings(lead_config):
-    lead_config["tbon"] = {"tcp_user_timeout": "40s", "topo": "kary:0"}
+def test_burst_config_keeps_the_lead_s_own_tbon_settings_but_its_topology(lead_config):
+    lead_config["tbon"] = {"tcp_user_timeout": "40s", "torpid_max": "1m", "topo": "kary:2"}
 
-    assert tomllib.loads(built(lead_config))["tbon"] == lead_config["tbon"]
+    assert tomllib.loads(built(lead_config))["tbon"] == {"tcp_user_timeout": "40s", "torpid_max": "1m"}
+
+
+def test_burst_config_keeps_verification_and_drops_the_lead_s_files(lead_config):
+    kept = {"verify": [{"default": "allow-missing"}, {"hosts": ["burst-0-[0-3]"], "core": "strict"}], "exclude": "0"}
+    lead_config["resource"] = {**kept, "path": "/etc/flux/R", "scheduling": "/etc/flux/scheduling.json"}
+
+    assert tomllib.loads(built(lead_config))["resource"] == kept
+
+
+@pytest.mark.parametrize(("host", "enabled"), [("2001:db8::1", True), ("10.0.0.1", None), ("lead.example.org", None)])
+def test_burst_config_enables_ipv6_where_the_address_is_one(lead_config, host, enabled):
+    assert tomllib.loads(built(lead_config, host=host))["bootstrap"].get("enable_ipv6") is enabled
+
+
+@pytest.mark.parametrize(
+    ("config", "port"),
+    [
+        ({}, 8050),
+        (with_hosts("lead-0"), 8050),
+        (with_hosts("lead-0", default_port=9000), 9000),
+        (with_hosts("lead-0", default_port=9000, default_bind="tcp://eth0:%p"), 9000),
+        (with_hosts("lead-0", default_port=9000, default_bind="tcp://eth0:9001"), 9001),
+        (with_hosts({"host": "lead-0", "bind": "tcp://[::]:9002"}, default_bind="tcp://eth0:9001"), 9002),
+    ],
+)
+def test_overlay_port_is_what_the_lead_s_broker_listens_on(config, port):
+    assert bt.overlay_port(config) == port
+
+
+@pytest.mark.parametrize("port", [0, 65536, "8050"])
+def test_overlay_port_that_is_none_names_the_key(port):
+    with pytest.raises(ConfigError, match=r"^bootstrap\.default_port must be") as caught:
+        bt.overlay_port(with_hosts("lead-0", default_port=port))
+
+    assert caught.value.code == "lead-address"
 
 
 def test_burst_config_wins_over_the_lead_s_own_connect():
@@ -262,8 +297,9 @@ def test_check_refuses_a_config_that_no_agent_builds(text, reason):
         bt.check_burst_config(text, **CHECK)
 
 
-def test_check_refuses_a_resource_path(lead_config):
-    text = built(lead_config).replace("noverify = true", 'path = "/etc/flux/R"')
+@pytest.mark.parametrize("key", ["path", "scheduling"])
+def test_check_refuses_a_file_on_the_lead(lead_config, key):
+    text = built(lead_config).replace("noverify = true", f'{key} = "/etc/flux/R"')
 
-    with pytest.raises(RequestRefused, match=r"resource\.path must not be set"):
+    with pytest.raises(RequestRefused, match=rf"resource\.{key} must not be set"):
         bt.check_burst_config(text, **CHECK)

@@ -47,6 +47,7 @@ templates = st.builds(
     spot=st.booleans(),
     zones=st.lists(zone, min_size=1, max_size=3).map(tuple),
     app_image=st.none() | image,
+    flux_version=st.none() | text(r"[0-9]{1,2}\.[0-9]{1,3}\.[0-9]{1,3}"),
 )
 runtimes = st.builds(
     m.Runtime,

@@ -197,14 +197,19 @@ def test_manifests_are_json_and_depend_on_nothing_but_their_arguments(burst_requ
     assert json.loads(json.dumps(manifests())) == manifests()
 
 
-def test_pre_puts_the_files_where_the_broker_reads_them(tmp_path):
+@pytest.mark.parametrize("munge_key", [None, b"munge"], ids=["no munge key", "munge key"])
+def test_pre_puts_the_files_where_they_are_read(tmp_path, munge_key):
     mount, cfg, cert = tmp_path / "mount", tmp_path / "cfg dir", tmp_path / "curve dir" / "curve.cert"
     for folder in (mount, cfg, cert.parent):
         folder.mkdir()
     (mount / "curve.cert").write_bytes(b"cert")
     (mount / "broker.toml").write_bytes(b"toml")
+    if munge_key:
+        (mount / "munge.key").write_bytes(munge_key)
     (cfg / "broker.toml").write_text(minicluster.BROKER_CONFIG)
+    installed = tmp_path / "munge" / "munge.key"
     script = minicluster.PRE.replace(minicluster.SECRET_MOUNT, str(mount)) + 'echo "${mainHost}"\n'
+    script = script.replace(minicluster.MUNGE_KEY, str(installed))
     # As the operator's worker script has them when it comes to `pre`.
     variables = {"fluxuid": str(os.getuid()), "curvepath": str(cert), "cfg": str(cfg), "mainHost": "burst-0-0"}
 
@@ -220,3 +225,6 @@ def test_pre_puts_the_files_where_the_broker_reads_them(tmp_path):
     assert (done.stdout, done.stderr) == ("external-lead\n", "")
     assert (cert.read_bytes(), cert.stat().st_mode & 0o777) == (b"cert", 0o600)
     assert (cfg / "broker.toml").read_bytes() == b"toml"
+    assert installed.exists() == (munge_key is not None)
+    if munge_key:
+        assert (installed.read_bytes(), installed.stat().st_mode & 0o777) == (munge_key, 0o400)
