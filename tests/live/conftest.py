@@ -46,13 +46,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class LiveInstance:
     """A lead of two ranks, and a slot of four that are down until `start_followers`."""
 
-    def __init__(self, directory: Path, scheduler: Scheduler) -> None:
+    def __init__(self, directory: Path, scheduler: Scheduler, *, is_operators: bool = False) -> None:
+        """`is_operators`: configured and started as the Flux Operator does it."""
+        port = free_port()
         self.layout = LeadLayout(
             directory=directory,
-            port=free_port(),
+            port=port,
             frobnicator_path=Path(flux_frobnicator.__file__),
             scheduler=scheduler,
+            more_config=_operators_tables(directory, port) if is_operators else {},
         )
+        self.options = ("-Stbon.fanout=256", "-Stbon.connect_timeout=5s") if is_operators else ()
         self.brokers: dict[int, subprocess.Popen[bytes]] = {}
 
     @property
@@ -70,9 +74,9 @@ class LiveInstance:
         self.command(*self.layout.wait_argv(timeout_s=DEADLINE_S))
         self.command(*self.layout.start_queues_argv())
 
-    def start_followers(self, ranks: Iterable[int] | None = None) -> None:
+    def start_followers(self, ranks: Iterable[int] | None = None, *, text: str = "") -> None:
         """Start brokers of the slot with the broker.toml that a burst would bring."""
-        text = build_burst_config(self.layout.config(), host="127.0.0.1", port=self.layout.port)
+        text = text or build_burst_config(self.layout.config(), host="127.0.0.1", port=self.layout.port)
         directory = self.layout.directory / "burst"
         directory.mkdir(exist_ok=True)
         (directory / "broker.toml").write_text(self.layout.burst_config(text))
@@ -121,7 +125,7 @@ class LiveInstance:
         wrapper = [sys.executable, "-I", "-S", death_wrapper.__file__, str(os.getpid())]
         with (self.layout.directory / f"{rank}.log").open("ab") as log:
             self.brokers[rank] = subprocess.Popen(
-                [*wrapper, *argv],
+                [*wrapper, *argv, *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -145,6 +149,12 @@ def new_instance() -> type[LiveInstance]:
 def own_instance() -> Iterator[LiveInstance]:
     """An instance that a test may break."""
     yield from _run_instance(Scheduler.FLUXION)
+
+
+@pytest.fixture
+def operators_instance() -> Iterator[LiveInstance]:
+    """An instance of a test's own whose hosts have neither bind nor connect, as the Flux Operator writes them."""
+    yield from _run_instance(Scheduler.SIMPLE, is_operators=True)
 
 
 @pytest.fixture
@@ -217,10 +227,25 @@ def _listen(flux: RealFlux, until: Callable[[Heard], bool], *, deadline_s: float
     return heard
 
 
-def _run_instance(scheduler: Scheduler) -> Iterator[LiveInstance]:
+def _operators_tables(directory: Path, port: int) -> dict[str, dict[str, object]]:
+    return {
+        "bootstrap": {
+            "curve_cert": str(directory / "curve.cert"),
+            "default_port": port,
+            "default_bind": "tcp://lo:%p",
+            # The operator's names, %h.<service>.<namespace>.svc.cluster.local, are not known here.
+            "default_connect": "tcp://127.0.0.1:%p",
+            "hosts": [{"host": "lead-[0-1],burst-0-[0-3]"}],
+        },
+        # What the command line says wins, on both sides.
+        "tbon": {"topo": "kary:1"},
+    }
+
+
+def _run_instance(scheduler: Scheduler, *, is_operators: bool = False) -> Iterator[LiveInstance]:
     # Not tmp_path, whose length a Unix socket's path cannot have.
     with tempfile.TemporaryDirectory(prefix="ovs-", ignore_cleanup_errors=True) as directory:
-        live = LiveInstance(Path(directory), scheduler)
+        live = LiveInstance(Path(directory), scheduler, is_operators=is_operators)
         try:
             live.start()
             yield live

@@ -193,7 +193,9 @@ def test_described_lead_refuses_what_no_slot_can_ever_run(described):
 def test_agent_finds_the_slots_that_were_declared(described, described_flux, tmp_path):
     text = described.layout.config_map[lead_files.SETTINGS_FILE]
     file = tmp_path / "settings.toml"
-    file.write_text(text + '\n[templates.gpu]\nmachine_type = "g2"\ncores = 4\nmemory_mib = 1\nzones = ["us-east1-b"]\n')
+    file.write_text(
+        text + '\n[templates.gpu]\nmachine_type = "g2"\ncores = 4\nmemory_mib = 1\nzones = ["us-east1-b"]\n'
+    )
     settings = load_agent_settings({}, file=file)
     facts = described_flux.facts()
 

@@ -73,11 +73,14 @@ def init(
     Written are: broker.toml, R and settings.toml (to read and to change), and to apply: rbac.yaml, service.yaml,
     configmap.yaml, minicluster.yaml, and router.yaml with `--router`. Nothing is applied, and no key is written.
     """  # noqa: D301 - \b keeps the example's lines
-    from overspill_agent.init.lead_plan import build_plan  # noqa: PLC0415 - keeps --help quick
+    from overspill_agent.agent_settings import (  # noqa: PLC0415 - keeps --help quick
+        DEFAULT_APP_IMAGE,
+        DEFAULT_VIEW_IMAGE,
+    )
+    from overspill_agent.init.lead_plan import build_plan  # noqa: PLC0415
     from overspill_agent.init.output import build_files, write_files  # noqa: PLC0415
     from overspill_agent.init.slot_spec import parse_slot  # noqa: PLC0415
 
-    default_app_image, default_view_image = _default_images()
     plan = build_plan(
         name=name,
         namespace=namespace,
@@ -90,8 +93,8 @@ def init(
         node_port=node_port,
         has_router=router,
         lead_host=lead_host,
-        app_image=image or default_app_image,
-        view_image=view_image or default_view_image,
+        app_image=image or DEFAULT_APP_IMAGE,
+        view_image=view_image or DEFAULT_VIEW_IMAGE,
         agent_image=agent_image,
         router_image=router_image,
         uid=uid,
@@ -122,13 +125,6 @@ def _report(plan: LeadPlan, directory: Path, names: tuple[str, ...], *, as_json:
     for number, step in enumerate(steps, start=1):
         sentence, *commands = step.splitlines()
         typer.echo("\n".join([f"\n{number}. {sentence}", *(f"     {command}" for command in commands)]))
-
-
-def _default_images() -> tuple[str, str]:
-    """Give the images that the agent's settings have where nothing is said: both sides must name the same."""
-    from overspill_agent.agent_settings import DEFAULT_APP_IMAGE, DEFAULT_VIEW_IMAGE  # noqa: PLC0415
-
-    return DEFAULT_APP_IMAGE, DEFAULT_VIEW_IMAGE
 
 
 def _read_public_key(file: Path) -> str:

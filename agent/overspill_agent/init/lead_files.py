@@ -86,16 +86,18 @@ def resource_text(plan: LeadPlan) -> str:
 
 
 def settings_toml(plan: LeadPlan) -> str:
-    """Give the agent's settings; what was not said stands there as a comment that tells what is missing."""
+    """Give the agent's settings; what was not said stands there as a comment that tells what is missing.
+
+    Images are not said: the agent reads them, by digest, from the pod that it runs in.
+    """
     known = {
         "project": plan.project,
         "deployment": plan.deployment,
         "lead_id": plan.name,
         "lead_host": plan.lead_host,
-        "lead_port": plan.exposed_port,
+        # Otherwise the agent finds the Service by itself, and with one of the two it would take the other from there.
+        "lead_port": plan.exposed_port if plan.lead_host or plan.has_router else None,
         "public_key": plan.public_key,
-        "app_image": plan.app_image,
-        "view_image": plan.view_image,
     }
     tables: dict[str, dict[str, Any]] = {
         "slots": {slot.name: {"template": slot.template} for slot in plan.slots},
@@ -124,7 +126,7 @@ def _missing(plan: LeadPlan) -> str:
     lines = []
     if plan.project is None:
         lines.append('# project = ""        # missing: the Google Cloud project of the deployment')
-    if plan.lead_host is None:
+    if plan.needs_lead_host:
         lines.append(f'# lead_host = ""      # missing: the external address of the Service {plan.objects_name}')
     if plan.public_key is None:
         lines.append('# public_key = ""     # missing: the line in the deployment\'s KEY.pub (`overspill keygen`)')

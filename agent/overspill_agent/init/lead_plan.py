@@ -104,6 +104,11 @@ class LeadPlan(BaseModel):
         return self.node_port if self.service is ServiceType.NODEPORT else OVERLAY_PORT
 
     @property
+    def needs_lead_host(self) -> bool:
+        """Whether the agent must be told the address: it finds a Service of its own pod, but not the router's."""
+        return self.has_router and self.lead_host is None
+
+    @property
     def objects_name(self) -> str:
         """What the Kubernetes objects are called that `init` adds to the MiniCluster."""
         return f"{self.name}-overspill"

@@ -102,14 +102,14 @@ def build_access(plan: LeadPlan) -> list[dict[str, Any]]:
             "Role",
             plan.objects_name,
             [
-                {"apiGroups": [""], "resources": ["services"], "verbs": ["get", "list"]},
-                {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+                # Its own pod, whose labels and images it needs, and the Services that select it.
+                {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["get", "list"]},
             ],
         ),
     ]
     if plan.service is ServiceType.NODEPORT:
         # A node port is reached at a node's address, and nodes belong to no namespace.
-        rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}
+        rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}
         objects += _granted(plan, "ClusterRole", f"{plan.namespace}-{plan.objects_name}", [rule])
     return objects
 

@@ -25,7 +25,7 @@ def next_steps(plan: LeadPlan) -> tuple[str, ...]:
             "rm curve.cert",
         ),
         _step(
-            "Apply the Service and the agent's rights, and learn the address that burst nodes will dial:",
+            "Apply the Service and the agent's rights, and see the address that burst nodes will dial:",
             "kubectl apply --server-side -f rbac.yaml -f service.yaml",
             _address_command(plan, kubectl),
         ),
@@ -77,7 +77,8 @@ def _identity(plan: LeadPlan, kubectl: str) -> tuple[str, ...]:
 
 
 def _settings(plan: LeadPlan) -> tuple[str, ...]:
-    missing = [key for key in ("project", "lead_host", "public_key") if getattr(plan, key) is None]
+    missing = [key for key in ("project", "public_key") if getattr(plan, key) is None]
+    missing += ["lead_host"] if plan.needs_lead_host else []
     missing += [f"[templates.{name}]" for name in undescribed_templates(plan.slots)]
     if not missing:
         return ()
