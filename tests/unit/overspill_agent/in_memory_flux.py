@@ -233,6 +233,7 @@ class Stage:
 
     def advance(self, seconds):
         """Let time pass, every timer at its own time."""
+        self.flux.settle()
         until = self.clock.now() + seconds
         while (timer := self.flux.next_timer(until)) is not None:
             self.clock.time = max(self.clock.time, timer.at)

@@ -233,14 +233,36 @@ def test_agent_that_does_not_answer_on_a_home_rank_counts_without_it(stage):
 
 def test_agent_logs_a_decision_that_stands_once(stage, caplog):
     caplog.set_level(logging.INFO, "overspill_agent")
+
+    def lines():
+        return [record for record in caplog.records if record.message == "decision"]
+
     stage.start()
     stage.submit(1, 9)
-    stage.advance(3600)
+    (line,) = lines()
     stage.agent.turn()
 
-    (line,) = [record for record in caplog.records if record.message == "decision"]
+    assert lines() == [line]
     assert (line.kind, line.code, line.jobs) == ("hold", "too-large", (1,))
     assert "slot" not in vars(line)
+
+
+def test_agent_tells_every_move_in_its_log_and_on_the_jobs_of_the_burst(stage, caplog):
+    caplog.set_level(logging.INFO, "overspill_agent")
+    burst = requested(stage)
+    stage.report(burst, "accepted")
+    stage.join({2})
+    stage.join(SLOT_0)
+    stage.flux.job(1, "exception", severity=0)
+    stage.flux.settle()
+    stage.advance(600)
+    stage.lose(SLOT_0)
+    stage.report(burst, "removed")
+
+    moves = ["PROVISIONING", "JOINING", "ACTIVE", "DRAINING", "TEARING_DOWN", "GONE"]
+    assert [record.state for record in caplog.records if record.message == "burst.moved"] == moves
+    memos = [told[2]["overspill"]["state"] for told in stage.flux.told if told[:2] == ("memo", 1)]
+    assert memos == ["REQUESTED", *moves]
 
 
 DRY_STATES = ["REQUESTED", "ACTIVE", "FAILED", "TEARING_DOWN", "GONE"]

@@ -57,7 +57,7 @@ def test_burst_event_is_written_before_it_can_be_acked(stage):
 
 @pytest.mark.parametrize("kind", [kind.value for kind in EventKind])
 @pytest.mark.parametrize("state", ["TEARING_DOWN", "GONE"])
-def test_burst_event_that_shows_work_after_the_end_has_the_teardown_published_again(stage, state, kind):
+def test_burst_event_that_shows_work_after_the_end_has_the_teardown_published_again(stage, caplog, state, kind):
     burst = make_burst(state, has_drained=False)
     stage.remember(burst)
     stage.start()
@@ -67,6 +67,7 @@ def test_burst_event_that_shows_work_after_the_end_has_the_teardown_published_ag
 
     expected = 0 if kind in ("removed", "removing", "rejected") else 1
     assert len(stage.teardowns) == expected
+    assert caplog.messages.count("teardown.again") == expected
 
 
 def test_burst_event_that_shows_work_after_the_end_is_not_forgotten_in_an_outage(stage):
