@@ -109,6 +109,8 @@ def check_identity(refusal: ConfigError | None) -> Finding:
     code = "lead-address"
     if refusal is None:
         return Finding.ok(code, "The functions can be told who this instance is, and where to dial it.")
+    if refusal.code == "topology":
+        return Finding.skipped(code, "Where to dial the lead was not looked at: its topology comes first.")
     config = '[bootstrap]\nhosts = [{ host = "lead-0", connect = "tcp://lead.example.com:8050" }]\n'
     return Finding.of_error(code, refusal, config=config if refusal.code == code else "")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from overspill_agent.doctor.config_tables import strings, table
 from overspill_agent.doctor.finding import Finding
+from overspill_shared.lead_config import BURST_QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 PLUGIN_PATH: Final = Path(__file__).parent.with_name("flux_frobnicator.py")
 """Where our frobnicator plugin lies."""
-DEFAULT_BURST_QUEUE: Final = "burst"
 DEFAULT_PLUGINS: Final = ("defaults", "constraints")
 """Flux's own: the first gives jobs the default queue, the second makes queues' requirements the jobs'."""
 
@@ -170,14 +170,14 @@ def _is_in_order(plugins: tuple[str, ...], ours: str) -> bool:
 def _frobnicator_queue(config: Mapping[str, Any]) -> str:
     arguments = strings(table(config, "ingest", "frobnicator").get("args"))
     named = [item.removeprefix(_QUEUE_ARGUMENT) for item in arguments if item.startswith(_QUEUE_ARGUMENT)]
-    return named[-1] if named else DEFAULT_BURST_QUEUE
+    return named[-1] if named else BURST_QUEUE
 
 
 def _frobnicator_config(config: Mapping[str, Any], burst_property: str) -> str:
     names = _burst_queues(table(config, "queues"), burst_property)
     plugins = ", ".join(f'"{plugin}"' for plugin in (PLUGIN_PATH, *DEFAULT_PLUGINS))
     lines = f"[ingest.frobnicator]\nplugins = [{plugins}]\n"
-    if names and DEFAULT_BURST_QUEUE not in names:
+    if names and BURST_QUEUE not in names:
         lines += f'args = ["{_QUEUE_ARGUMENT}{names[0]}"]\n'
     return lines
 

@@ -47,11 +47,11 @@ def test_help_tells_the_commands(run):
     code, out, _ = run("--help")
 
     assert code == 0
-    for word in ("agent", "status", "keygen", "frobnicator", "--setattr=burstable"):
+    for word in ("agent", "status", "doctor", "keygen", "frobnicator", "--setattr=burstable"):
         assert word in out
 
 
-@pytest.mark.parametrize("command", ["agent", "status", "keygen", "frobnicator"])
+@pytest.mark.parametrize("command", ["agent", "status", "doctor", "keygen", "frobnicator"])
 def test_help_of_a_command_tells_its_options(run, command):
     code, out, _ = run(command, "-h")
 
@@ -145,7 +145,7 @@ def test_agent_with_a_settings_file_that_is_missing_exits_2_naming_it(run, envir
     assert "settings file nowhere.toml: No such file or directory." in err
 
 
-@pytest.mark.parametrize("arguments", [["agent"], ["agent", "--once"], ["agent", "--dry-run"], ["status"]])
+@pytest.mark.parametrize("arguments", [["agent"], ["agent", "--once"], ["agent", "--dry-run"], ["status"], ["doctor"]])
 def test_command_without_a_flux_broker_exits_3(run, environ, keypair, arguments):
     environ("FLUX_URI", NOWHERE)
     environ("GOOGLE_CLOUD_PROJECT", "demo")
