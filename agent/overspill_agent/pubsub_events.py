@@ -43,7 +43,7 @@ class EventSubscription:
         topic = f"projects/{self._project}/topics/{names.TOPIC_EVENTS}"
         request = {"name": self._path, "topic": topic, "filter": f'attributes.lead = "{self._lead_id}"'}
         try:
-            self._client.create_subscription(request=request, timeout=10)
+            self._client.create_subscription(request=request, timeout=10, retry=None)
         except google_errors.AlreadyExists:
             return
         except google_errors.NotFound:
@@ -103,5 +103,5 @@ def stream_error(error: BaseException, path: str) -> CloudError:
             remedy="Give the agent's account roles/pubsub.subscriber on it.",
         )
     return Unavailable(
-        f"the stream of events ended: {error}.", remedy="Start the agent again; it goes on where it was."
+        f"the stream of events ended: {error}.", remedy="The agent connects again; look at the network if this stays."
     )

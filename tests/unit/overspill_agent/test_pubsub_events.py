@@ -72,8 +72,8 @@ def test_take_message_that_cannot_be_read_is_logged_and_acked(take, offered, cap
     [
         (google_errors.NotFound("x"), NotFound, f"no subscription {PATH}", "`leads`"),
         (google_errors.PermissionDenied("no"), PermissionDenied, f"{PATH}: no.", "roles/pubsub.subscriber"),
-        (google_errors.Unauthenticated("who"), Unavailable, "401 who", "Start the agent again"),
-        (RuntimeError("broken"), Unavailable, "broken", "Start the agent again"),
+        (google_errors.Unauthenticated("who"), Unavailable, "401 who", "connects again"),
+        (RuntimeError("broken"), Unavailable, "broken", "connects again"),
     ],
     ids=["no subscription", "no right", "another call error", "another error"],
 )
