@@ -7,7 +7,6 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-import pytest
 from tests.live.conftest import DEADLINE_S, LiveInstance
 
 from overspill_agent.agent_settings import AgentSettings
@@ -57,18 +56,24 @@ def codes(findings, severity):
     return {code for code, finding in findings.items() if finding.severity is severity}
 
 
-@pytest.mark.parametrize("scheduler", list(Scheduler), ids=str)
-def test_doctor_of_the_recommended_lead_finds_nothing(scheduler, keypair):
-    with lead(scheduler, more_config=LINK) as live:
-        findings = examine(live, keypair)
-        version = live.command("flux", "getattr", "version")
+def merged(*configs):
+    """Give tables as broker.toml would have them all."""
+    result = {}
+    for config in configs:
+        for key, value in config.items():
+            result[key] = merged(result.get(key, {}), value) if isinstance(value, dict) else value
+    return result
 
+
+def test_doctor_of_the_recommended_lead_finds_nothing(keypair):
+    with lead(Scheduler.SIMPLE, more_config=LINK) as live:
+        version = live.command("flux", "getattr", "version").partition("-")[0]
         done = subprocess.run(
             [sys.executable, "-m", "overspill_agent", "doctor", "--json"],
             env={
                 **{key: value for key, value in live.environ.items() if not key.startswith(("OVERSPILL_", "GOOGLE_"))},
                 "OVERSPILL_PUBLIC_KEY": keypair[0],
-                "OVERSPILL_VIEW_IMAGE": f"example.org/flux-view:{version.partition('-')[0]}",
+                "OVERSPILL_VIEW_IMAGE": f"example.org/flux-view:{version}",
             },
             capture_output=True,
             text=True,
@@ -76,13 +81,12 @@ def test_doctor_of_the_recommended_lead_finds_nothing(scheduler, keypair):
             check=False,
         )
 
-    assert codes(findings, Severity.ERROR) == codes(findings, Severity.WARNING) == set()
-    assert codes(findings, Severity.SKIPPED) == {"pubsub"}
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["counts"] == {"ok": len(findings) - 1, "warning": 0, "error": 0, "skipped": 1}
+    counts = json.loads(done.stdout)["counts"]
+    assert (counts["error"], counts["warning"], counts["skipped"]) == (0, 0, 1)
 
 
-def test_doctor_of_fluxion_with_its_defaults_finds_each_trap(keypair):
+def test_doctor_of_fluxion_with_its_defaults_finds_each_trap_and_tells_what_mends_it(keypair):
     with lead(Scheduler.FLUXION, layout=ForgetfulLayout, more_config=BARE) as live:
         findings = examine(live, keypair)
 
@@ -90,12 +94,20 @@ def test_doctor_of_fluxion_with_its_defaults_finds_each_trap(keypair):
     assert codes(findings, Severity.WARNING) == {"queue-policy", "feasibility", "link-timeout"}
     assert "ALL:core,ALL:node" in findings["prune-filter"].text
 
-
-def test_doctor_of_sched_simple_with_defaults_finds_what_is_not_the_schedulers(keypair):
-    with lead(Scheduler.SIMPLE, layout=ForgetfulLayout, more_config=BARE) as live:
+    mended = merged(BARE, *(tomllib.loads(finding.config) for finding in findings.values()))
+    with lead(Scheduler.FLUXION, more_config=mended) as live:
         findings = examine(live, keypair)
 
-    assert codes(findings, Severity.ERROR) == {"queues-started", "frobnicator", "statedir"}
+    assert codes(findings, Severity.ERROR) == codes(findings, Severity.WARNING) == set()
+    assert codes(findings, Severity.SKIPPED) == {"pubsub"}
+
+
+def test_doctor_of_a_tree_under_sched_simple_finds_what_is_not_the_schedulers(keypair):
+    tree = {**BARE, "tbon": {"topo": "kary:2"}}
+    with lead(Scheduler.SIMPLE, layout=ForgetfulLayout, local_nodes=1, more_config=tree) as live:
+        findings = examine(live, keypair)
+
+    assert codes(findings, Severity.ERROR) == {"queues-started", "frobnicator", "statedir", "topology"}
     assert codes(findings, Severity.WARNING) == {"feasibility", "link-timeout"}
 
 
@@ -114,39 +126,6 @@ def test_doctor_sees_what_the_environment_overrides_and_what_joined_by_itself(ke
     assert "The queue burst is stopped" in findings["queues-started"].text
     assert "Ranks 2-5" in findings["slots-down"].text
     assert drained["slots-down"].remedy == "Run `flux resource undrain 3-4`."
-
-
-def test_doctor_without_slots_and_queues_says_what_to_write_and_that_mends_it(keypair):
-    more = {"queues": {}, "policy": {}, "tbon": {"topo": "kary:8"}, "sched-fluxion-resource": {}}
-    with lead(Scheduler.FLUXION, layout=_NoSlots, more_config=more) as live:
-        findings = examine(live, keypair)
-
-    # No frobnicator is needed where there is one queue, and a tree so wide is flat.
-    assert codes(findings, Severity.ERROR) == {"slots", "prune-filter"}
-    assert {"queues", "match-policy"} <= codes(findings, Severity.WARNING)
-
-    mended = {**more, "tbon": LINK["tbon"]}
-    for code in ("queues", "prune-filter"):
-        mended |= tomllib.loads(findings[code].config)
-    with lead(Scheduler.FLUXION, more_config=mended) as live:
-        findings = examine(live, keypair)
-
-    assert codes(findings, Severity.ERROR) == codes(findings, Severity.WARNING) == set()
-
-
-def test_doctor_of_a_tree_finds_that_bursts_cannot_dial_it(keypair):
-    tree = {"tbon": {"topo": "kary:2", "tcp_user_timeout": "2m"}}
-    with lead(Scheduler.SIMPLE, local_nodes=1, more_config=tree) as live:
-        findings = examine(live, keypair)
-
-    assert codes(findings, Severity.ERROR) == {"topology"}
-
-
-class _NoSlots(LeadLayout):
-    def resource_set(self):
-        resources = super().resource_set()
-        del resources["execution"]["properties"]
-        return resources
 
 
 _WAIT_FOR_ALL = """

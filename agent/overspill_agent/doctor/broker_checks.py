@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from overspill_agent.doctor.config_tables import table
 from overspill_agent.doctor.finding import Finding
+from overspill_agent.topology import burst_topology
+from overspill_shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from overspill_agent.doctor.examination import CurveCertFile
     from overspill_agent.ports import InstanceFacts, InstanceHealth
-    from overspill_shared.errors import ConfigError
 
 OTHERS: Final = 0o077
 """What group and others may do: a broker refuses a certificate that they can read."""
 
-_KARY: Final = re.compile(r"kary:(\d+)")
 _VERSION: Final = re.compile(r"(?<![\d.])v?(\d+)\.(\d+)\.\d+")
 _CERT_CONFIG: Final = '[bootstrap]\ncurve_cert = "/etc/flux/curve.cert"\n'
 _TOPOLOGY_CONFIG: Final = '[tbon]\ntopo = "kary:0"\n'
@@ -65,30 +65,14 @@ def check_curve_cert(cert: CurveCertFile) -> Finding:
     return Finding.ok(code, f"The curve certificate {cert.path} is readable, and private.")
 
 
-def check_topology(facts: InstanceFacts) -> Finding:
-    """Find a tree that is not flat: burst brokers would have to dial one another."""
+def check_topology(facts: InstanceFacts, burst_property: str) -> Finding:
+    """Find a tree in which burst brokers would have to dial others than rank 0."""
     code = "topology"
-    parents = sorted({str(host["parent"]) for host in _host_tables(facts) if host.get("parent")} - set(facts.hosts[:1]))
-    if parents:
-        return Finding.error(
-            code,
-            f"bootstrap.hosts names parents other than rank 0 ({', '.join(parents)}): a burst broker dials only"
-            " the lead.",
-            remedy="Leave `parent` out of every entry, and restart the lead.",
-            config=_TOPOLOGY_CONFIG,
-        )
-    match = _KARY.fullmatch(facts.topology or "kary:0")
-    fanout = int(match[1]) if match else 1
-    if fanout == 0 or fanout >= len(facts.hosts) - 1:
-        return Finding.ok(code, "The overlay is flat: every broker dials rank 0.")
-    return Finding.error(
-        code,
-        f"The topology {facts.topology} of {len(facts.hosts)} ranks is not flat: some burst brokers would have to dial"
-        " others than rank 0, and cannot reach them.",
-        remedy="Make it flat, on the command line (-Stbon.topo=kary:0, `topology: kary:0` in a MiniCluster) or in"
-        " broker.toml, and restart the lead.",
-        config=_TOPOLOGY_CONFIG,
-    )
+    try:
+        burst_topology(facts, burst_property=burst_property)
+    except ConfigError as exc:
+        return Finding.of_error(code, exc, config=_TOPOLOGY_CONFIG)
+    return Finding.ok(code, "The overlay is flat where it matters: burst brokers dial rank 0.")
 
 
 def check_link_timeout(facts: InstanceFacts) -> Finding:
@@ -152,8 +136,3 @@ def check_bindings(facts: InstanceFacts, health: InstanceHealth) -> Finding:
 
 def _release(version: str) -> str:
     return ".".join(re.split(r"[.-]", version)[:2])
-
-
-def _host_tables(facts: InstanceFacts) -> list[dict[str, object]]:
-    hosts = table(facts.config, "bootstrap").get("hosts")
-    return [entry for entry in hosts if isinstance(entry, dict)] if isinstance(hosts, list) else []

@@ -35,7 +35,7 @@ def run(settings: AgentSettings, environ: Mapping[str, str], *, as_json: bool) -
     if as_json:
         console.out(json.dumps(report.as_json(findings), indent=2))
     else:
-        console.print(report.as_table(findings))
+        report.show(console, findings)
         console.out(report.summary(findings))
     return report.exit_code(findings)
 

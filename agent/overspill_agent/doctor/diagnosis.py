@@ -36,7 +36,7 @@ def startup_findings(facts: InstanceFacts, slots: Sequence[Slot], *, burst_prope
             *_check_scheduler(facts, burst_property),
             scheduler_checks.check_queue_policy(facts),
             queue_checks.check_frobnicator(facts, burst_property),
-            broker_checks.check_topology(facts),
+            broker_checks.check_topology(facts, burst_property),
         ]
     return tuple(finding for finding in findings if finding.severity in (Severity.WARNING, Severity.ERROR))
 
@@ -66,7 +66,7 @@ def _check_flux(examination: Examination) -> tuple[Finding, ...]:
         queue_checks.check_frobnicator(facts, burst_property, examination.plugin_texts),
         broker_checks.check_state_directory(health),
         rank_checks.check_quorum(facts, health, examination.slots),
-        broker_checks.check_topology(facts),
+        broker_checks.check_topology(facts, burst_property),
         broker_checks.check_link_timeout(facts),
         broker_checks.check_bindings(facts, health),
         broker_checks.check_image_version(facts, examination.view_image),

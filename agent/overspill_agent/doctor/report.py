@@ -1,18 +1,19 @@
-"""Findings as a table, as JSON and as an exit code. Nothing is judged here."""
+"""Findings for a person, as JSON and as an exit code. Nothing is judged here."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from overspill_agent.doctor.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
 
 EXIT_ERRORS: Final = 1
 
@@ -30,20 +31,24 @@ def as_json(findings: Iterable[Finding]) -> dict[str, Any]:
     return {"findings": listed, "counts": {level: _count(listed, level) for level in Severity}}
 
 
-def as_table(findings: Iterable[Finding]) -> Table:
-    """Give the findings for a person: sign, check, and what to do with the configuration that does it."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+def show(console: Console, findings: Sequence[Finding]) -> None:
+    """Print the findings for a person: sign, check, what to do, and the configuration that does it."""
+    width = max((len(finding.code) for finding in findings), default=0)
     for finding in findings:
         sign, style = _SIGNS[finding.severity]
-        table.add_row(Text(sign, style), Text(finding.code, style), _details(finding))
-    return table
+        row = Table.grid(padding=(0, 1))
+        row.add_column(no_wrap=True)
+        row.add_column(no_wrap=True, width=width)
+        row.add_column(overflow="fold")
+        row.add_row(Text(sign, style), Text(finding.code, style), _details(finding))
+        console.print(row)
+        for line in finding.config.splitlines():
+            # Whole, however narrow the terminal: the lines are for copying.
+            console.print(Text(f"      {line}", "cyan"), soft_wrap=True)
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """Give the line below the table.
+    """Give the line below the findings.
 
     >>> summary([])
     '0 errors, 0 warnings'
@@ -58,13 +63,8 @@ def exit_code(findings: Iterable[Finding]) -> int:
     return EXIT_ERRORS if any(finding.severity is Severity.ERROR for finding in findings) else 0
 
 
-def _details(finding: Finding) -> Group:
-    lines = [Text(finding.text)]
-    if finding.remedy:
-        lines.append(Text(f"→ {finding.remedy}"))
-    # Nothing but the lines themselves: they are for copying.
-    lines += [Text(f"    {line}", "cyan") for line in finding.config.splitlines()]
-    return Group(*lines)
+def _details(finding: Finding) -> Text:
+    return Text(f"{finding.text}\n→ {finding.remedy}" if finding.remedy else finding.text)
 
 
 def _count(listed: list[dict[str, Any]], severity: Severity) -> int:

@@ -23,4 +23,7 @@ _LEVELS: Final = {Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERR
 def log_findings(facts: InstanceFacts, slots: Sequence[Slot], *, burst_property: str) -> None:
     """Log what the facts alone show to be wrong, a line for each finding."""
     for finding in startup_findings(facts, slots, burst_property=burst_property):
-        log.log(_LEVELS[finding.severity], "doctor.finding", extra=asdict(finding))
+        facts_told = asdict(finding)
+        # A line has its own severity, in the log's words.
+        level = _LEVELS[facts_told.pop("severity")]
+        log.log(level, "doctor.finding", extra=facts_told)

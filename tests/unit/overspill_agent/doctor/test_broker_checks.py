@@ -54,7 +54,7 @@ def test_curve_cert_must_be_readable_by_the_agent_alone(cert, severity, told):
     ],
 )
 def test_topology_of_ten_ranks_must_be_flat(topology, severity):
-    finding = checks.check_topology(make_facts(topology=topology))
+    finding = checks.check_topology(make_facts(topology=topology), "burst")
 
     assert finding.severity == severity
     if severity == "error":
@@ -64,7 +64,7 @@ def test_topology_of_ten_ranks_must_be_flat(topology, severity):
 @pytest.mark.parametrize(("parent", "severity"), [("lead-0", "ok"), ("lead-1", "error")])
 def test_topology_with_parents_must_have_rank_0_alone(parent, severity):
     hosts = [*CONFIG["bootstrap"]["hosts"], {"host": "burst-1-3", "parent": parent}, "not a table"]
-    finding = checks.check_topology(make_facts(config={"bootstrap": {"hosts": hosts}}))
+    finding = checks.check_topology(make_facts(config={"bootstrap": {"hosts": hosts}}), "burst")
 
     assert finding.severity == severity
 

@@ -1,3 +1,4 @@
+import json
 import logging
 
 import pytest
@@ -9,6 +10,7 @@ from overspill_agent.doctor.examination import CurveCertFile, Examination, PubSu
 from overspill_agent.doctor.finding import Severity
 from overspill_agent.ports import InstanceHealth, QueueHealth
 from overspill_shared.lead_config import Scheduler, recommended_tables
+from overspill_shared.log import JsonFormatter
 
 GOOD = {
     **recommended_tables(frobnicator_path="/flux_frobnicator.py", scheduler=Scheduler.FLUXION),
@@ -89,6 +91,7 @@ def test_startup_logs_errors_as_errors_with_what_mends_them(caplog):
     assert levels["prune-filter"] == "ERROR"
     assert levels["queues"] == "WARNING"
     (record,) = [record for record in caplog.records if record.code == "prune-filter"]
+    assert json.loads(JsonFormatter().format(record))["severity"] == "ERROR"
     assert record.message == "doctor.finding"
     assert 'prune-filters = "ALL:core"' in record.config
 

@@ -14,11 +14,11 @@ FINDINGS = (Finding.ok("slots", "All is well."), WARNING, ERROR, Finding.skipped
 
 def shown(findings, width=100):
     stream = io.StringIO()
-    Console(file=stream, width=width).print(report.as_table(findings))
+    report.show(Console(file=stream, width=width), findings)
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
-def test_table_shows_sign_remedy_and_the_configuration_to_copy():
+def test_show_gives_sign_remedy_and_the_configuration_to_copy():
     lines = shown(FINDINGS)
 
     assert lines[0].split(maxsplit=2) == ["✓", "slots", "All is well."]
@@ -27,6 +27,13 @@ def test_table_shows_sign_remedy_and_the_configuration_to_copy():
     assert lines[3].split(maxsplit=2) == ["✗", "frobnicator", "It is [not] there."]
     assert [line.strip() for line in lines[4:7]] == ["→ Put it there.", *CONFIG.splitlines()]
     assert lines[7].split(maxsplit=2) == ["-", "pubsub", "no project"]
+
+
+def test_show_keeps_configuration_whole_on_a_narrow_terminal():
+    config = f'[ingest.frobnicator]\nplugins = ["/{"x" * 80}", "defaults"]\n'
+    lines = shown((Finding.error("frobnicator", "It is not there.", remedy="Put it there.", config=config),), width=40)
+
+    assert [line.strip() for line in lines[-2:]] == config.splitlines()
 
 
 def test_json_has_every_finding_and_their_counts():
