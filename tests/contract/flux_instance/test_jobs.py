@@ -97,6 +97,19 @@ def test_job_that_is_gone_or_unknown_is_no_error(instance, flux, listen):
         flux.raise_exception(number, severity=2, kind="overspill", note="")
 
 
+def test_held_job_has_priority_0_until_it_is_released(instance, flux, listen):
+    # Nothing would start it, whatever nodes came: the agent rents none for it.
+    held = instance.submit("--urgency=0", "true")
+    heard = listen(flux, lambda heard: heard.job(held, "clean"), then=lambda: flux.set_urgency(held, 16))
+
+    told = [(event.name, event.context.get("priority")) for event in heard.job(held)]
+    assert [one for one in told if one[0] in ("priority", "alloc")] == [
+        ("priority", 0),
+        ("priority", 16),
+        ("alloc", None),
+    ]
+
+
 def test_urgency_of_a_running_job_is_no_error(instance, flux, listen):
     job = instance.submit("sleep", "60")
     listen(flux, lambda heard: heard.job(job, "start"))
