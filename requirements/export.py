@@ -1,4 +1,4 @@
-"""Writes the functions' requirements.txt from the lock: the same versions and hashes, each only what it needs.
+"""Writes each deployable's requirements.txt from the lock: the same versions and hashes, each only what it needs.
 
 `--lock` makes the lock itself anew (needs uv); `--check` writes nothing and fails if a file is stale. The lock has no
 addresses, so it works with any index.
@@ -18,7 +18,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements" / "dev.txt"
-FUNCTIONS = ("provision", "teardown")
+TARGETS = {
+    "agent": ROOT / "agent" / "deploy" / "requirements.txt",
+    "provision": ROOT / "functions" / "provision" / "requirements.txt",
+    "teardown": ROOT / "functions" / "teardown" / "requirements.txt",
+}
+"""Where the requirements of an extra go."""
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
 HEADER = "# Written by requirements/export.py from requirements/dev.txt: do not edit.\n"
 
@@ -28,9 +33,8 @@ def main(arguments: list[str]) -> int:
     if "--lock" in arguments:
         _lock()
     stale = []
-    for function in FUNCTIONS:
-        file = ROOT / "functions" / function / "requirements.txt"
-        text = HEADER + _requirements(function)
+    for extra, file in TARGETS.items():
+        text = HEADER + _requirements(extra)
         if "--check" not in arguments:
             file.write_text(text)
         elif not file.exists() or file.read_text() != text:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from overspill_agent.init.lead_plan import LeadPlan
 
 _CONFIG_MAP_NOTE = """\
-# R, the agent's settings and the ingest frobnicator, as the lead's pods read them. After changing one of the files
-# beside this one: kubectl create configmap {name} --namespace {namespace} --dry-run=client --output yaml \\
-#   --from-file=R --from-file={settings} --from-file={frobnicator} > configmap.yaml
+# R, the agent's settings and the ingest frobnicator, as the lead's pods read them. After changing R or the settings,
+# which are the files beside this one: kubectl create configmap {name} --namespace {namespace} --dry-run=client --output yaml \\
+#   --from-file=R --from-file={settings} --from-file={frobnicator}="$(overspill frobnicator)" > configmap.yaml
 """
 _MINICLUSTER_NOTE = """\
 # The lead MiniCluster. Its slots' hosts and R are fixed while it runs: to change them, run `overspill init --force`
@@ -31,7 +31,6 @@ def build_files(plan: LeadPlan, frobnicator: str) -> dict[str, str]:
     mounted = {
         "R": lead_files.resource_text(plan),
         lead_files.SETTINGS_FILE: lead_files.settings_toml(plan),
-        lead_files.FROBNICATOR_FILE: frobnicator,
     }
     note = _CONFIG_MAP_NOTE.format(
         name=plan.objects_name,
@@ -43,7 +42,8 @@ def build_files(plan: LeadPlan, frobnicator: str) -> dict[str, str]:
         "broker.toml": lead_files.broker_toml(plan),
         **mounted,
         "rbac.yaml": render(manifests.build_access(plan)),
-        "configmap.yaml": note + render([manifests.build_config_map(plan, mounted)]),
+        "configmap.yaml": note
+        + render([manifests.build_config_map(plan, mounted | {lead_files.FROBNICATOR_FILE: frobnicator})]),
         "service.yaml": render([manifests.build_service(plan)]),
         "minicluster.yaml": _MINICLUSTER_NOTE + render([manifests.build_minicluster(plan)]),
     }
