@@ -7,6 +7,7 @@ Standard library and flux only; nothing of Overspill, which Flux's Python may no
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from typing import Any, Final
@@ -22,7 +23,15 @@ def main(argv: list[str]) -> int:
     """Give the exit status."""
     wanted, deadline = IDset(argv[1]), time.monotonic() + float(argv[2])
     handle = _connect(deadline)
-    online = handle is not None and _wait_online(handle, wanted, deadline)
+    online = False
+    while handle is not None and not online and time.monotonic() < deadline:
+        try:
+            online = _wait_online(handle, wanted, deadline)
+        except OSError as exc:
+            # The broker's socket is there before the service that is asked.
+            if exc.errno != errno.ENOSYS:
+                break
+            time.sleep(RETRY_S)
     if not online:
         sys.stderr.write(f"flux_ready: ranks {argv[1]} were not online within {argv[2]} s\n")
     return 0 if online else 1
@@ -40,12 +49,10 @@ def _connect(deadline: float) -> Any:
 
 
 def _wait_online(handle: Any, wanted: Any, deadline: float) -> bool:
+    """Give True once they are online; raises OSError as Flux does, when the time is over too."""
     future = handle.rpc("groups.get", {"name": "broker.online"}, nodeid=0, flags=flux.constants.FLUX_RPC_STREAMING)
     while True:
-        try:
-            online = IDset(future.wait_for(max(0.0, deadline - time.monotonic())).get()["members"])
-        except OSError:
-            return False
+        online = IDset(future.wait_for(max(0.0, deadline - time.monotonic())).get()["members"])
         if not (wanted - online).count():
             return True
         future.reset()
