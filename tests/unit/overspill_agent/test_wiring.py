@@ -1,3 +1,4 @@
+import logging
 import threading
 
 import pytest
@@ -7,7 +8,9 @@ from tests.unit.overspill_agent.in_memory_flux import FakeFlux, Ranks
 from overspill_agent import wiring
 from overspill_agent.agent_settings import AgentSettings
 from overspill_agent.loop import Agent
+from overspill_agent.own_pod import PodFacts, Service, ServicePort, ServiceType
 from overspill_shared.errors import ConfigError, FluxUnavailable, OverspillError, Unavailable
+from overspill_shared.secrets import Secret
 
 
 def built(flux, *, agent_options=None, **settings):
@@ -33,6 +36,32 @@ def test_build_of_an_instance_with_slots_gives_its_agent(flux):
 
     assert isinstance(agent, Agent)
     assert agent.lead_id == "mine"
+
+
+def test_build_in_a_cluster_says_how_the_lead_is_reached(flux, caplog):
+    service = Service(
+        name="lead-lb",
+        type=ServiceType.LOAD_BALANCER,
+        selector={"job-name": "lead"},
+        ports=(ServicePort(port=9000, target=8050),),
+        ingress=("203.0.113.7",),
+    )
+    pod = PodFacts(labels={"job-name": "lead"}, services=(service,))
+
+    with caplog.at_level(logging.INFO):
+        lead = wiring._read_lead(flux, AgentSettings(), public_key="", pod=pod)
+
+    (record,) = [record for record in caplog.records if record.message == "lead.address"]
+    assert (record.source, "lead-lb" in record.reason) == ("load-balancer", True)
+    assert (lead.identity.lead.host, lead.identity.lead.port) == ("203.0.113.7", 9000)
+
+
+def test_build_with_a_munge_key_seals_it_later(flux, tmp_path):
+    (tmp_path / "munge.key").write_bytes(b"canary")
+
+    lead = wiring._read_lead(flux, AgentSettings(munge_key_file=str(tmp_path / "munge.key")), public_key="")
+
+    assert lead.identity.munge_key == Secret(b"canary")
 
 
 def test_build_of_an_instance_without_slots_raises_telling_how_to_declare_them(flux_of):
