@@ -8,8 +8,8 @@ import pytest
 
 from overspill_agent.flux_instance import RealFlux
 from overspill_agent.ports import HistoryReplayed, RankResources
-from overspill_shared.lead_config import Scheduler
 from overspill_shared.errors import AlreadyServed, FluxError
+from overspill_shared.lead_config import Scheduler
 from overspill_shared.secrets import Secret
 
 UNKNOWN_JOB = 123

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _CONFIG_MAP_NOTE = """\
 # R, the agent's settings and the ingest frobnicator, as the lead's pods read them. After changing R or the settings,
-# which are the files beside this one: kubectl create configmap {name} --namespace {namespace} --dry-run=client --output yaml \\
-#   --from-file=R --from-file={settings} --from-file={frobnicator}="$(overspill frobnicator)" > configmap.yaml
+# which are the files beside this one:
+#   kubectl create configmap {name} --namespace {namespace} --dry-run=client --output yaml \\
+#     --from-file=R --from-file={settings} --from-file={frobnicator}="$(overspill frobnicator)" > configmap.yaml
 """
 _MINICLUSTER_NOTE = """\
 # The lead MiniCluster. Its slots' hosts and R are fixed while it runs: to change them, run `overspill init --force`
