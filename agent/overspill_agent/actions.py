@@ -7,6 +7,7 @@ by the same decision coming again. No rule stands here: what to do was decided.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from overspill_agent.burst_requests import build_request, build_teardown, build_unknown_teardown, record_of
 from overspill_agent.decide import LOWERED_URGENCY
 from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.mounts import lacks_mount
 from overspill_shared import names
 from overspill_shared.errors import CloudError, MalformedMessage, OverspillError
 from overspill_shared.lifecycle import TRANSITIONS, BurstState
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from overspill_agent.bursts import Burst
     from overspill_agent.policy import Policy
     from overspill_agent.ports import FluxInstance
+    from overspill_agent.slots import Slot
     from overspill_agent.snapshot import Snapshot
     from overspill_agent.store import BurstStore
     from overspill_shared.messages import BurstEvent
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN, Code.MAX_LIFETIME})
+_TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN, Code.MAX_LIFETIME, Code.NO_MOUNT})
 """What a user must see on the job: it will not run soon, or will be ended."""
 
 _ENDED = frozenset({EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED})
@@ -155,7 +158,20 @@ class Actions:
             self._store.save(burst, request=request)
             outcome = self.publish_request(burst, now)
             self.tell_jobs(burst)
+            self._warn_of_lost_output(decision, snapshot, slot)
         return outcome
+
+    def _warn_of_lost_output(self, decision: Decision, snapshot: Snapshot, slot: Slot) -> None:
+        """Tell a job whose working directory the burst's nodes do not share: what it writes there goes with them."""
+        for job in snapshot.pending:
+            if job.jobid not in decision.jobs or not (cwd := lacks_mount(job.jobspec, [slot.template])):
+                continue
+            note = (
+                f"its working directory {cwd} lies under no mount of the template {slot.template.name}:"
+                " what it writes on its node's own disk dies with the node"
+            )
+            remark = replace(decision, code=Code.NO_MOUNT, reason=note, jobs=(job.jobid,))
+            self._tell(remark)
 
     def _drain(self, burst: Burst, decision: Decision, now: float) -> Outcome:
         is_new = not burst.has_drained

@@ -15,6 +15,7 @@ from overspill_agent.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
 from overspill_shared.messages import (
     Count,
+    FilePath,
     FluxVersion,
     Gpus,
     HostName,
@@ -64,6 +65,7 @@ class TemplateSettings(BaseModel):
     spot: bool = False
     app_image: ImageRef | None = None
     flux_version: FluxVersion | None = None
+    mounts: tuple[FilePath, ...] = ()
 
 
 class AgentSettings(Settings):
@@ -95,6 +97,10 @@ class AgentSettings(Settings):
     join_timeout_s: Seconds = Field(default=1200, description="from request until all ranks are online")
     accepts_partial_join: bool = Field(
         default=False, description="use a burst with fewer ranks than wanted at its join deadline, or roll it back"
+    )
+    requires_mounts: bool = Field(
+        default=False,
+        description="hold a job whose working directory lies under no mount of a template, or only say so",
     )
     rejoin_timeout_s: Seconds = Field(default=300, description="lost ranks are waited for so long")
     unwanted_after_s: Seconds = Field(

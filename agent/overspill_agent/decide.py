@@ -12,6 +12,7 @@ from overspill_agent.cooldown import cooldown_end, cooling
 from overspill_agent.decisions import Code, Decision, DecisionKind
 from overspill_agent.demand_matching import need_from, needs_from, one_of_each, served_by
 from overspill_agent.lifetime import decide_lifetimes
+from overspill_agent.mounts import lacks_mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,10 +38,13 @@ def decide(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ..
 def decide_demand(snapshot: Snapshot, policy: Policy, now: float) -> Iterable[Decision]:
     """Give one decision for every waiting marked job: who is served, who gets a burst, who waits and why."""
     holds = {asks: served_by(snapshot, job) for asks, job in one_of_each(snapshot.pending).items()}
+    templates = [slot.template for slot in snapshot.slots]
     unserved: list[PendingJob] = []
     for job in snapshot.pending:
         if hold := holds[job.asks]:
             yield hold.for_job(job.jobid)
+        elif policy.requires_mounts and (cwd := lacks_mount(job.jobspec, templates)):
+            yield _unmounted(job, cwd)
         else:
             unserved.append(job)
     if unserved:
@@ -68,6 +72,16 @@ def _decide_unserved(snapshot: Snapshot, jobs: list[PendingJob], policy: Policy,
         else:
             hold = unmet[job.asks] = _unmet(snapshot, job, resting, policy, now)
             yield hold
+
+
+def _unmounted(job: PendingJob, cwd: str) -> Decision:
+    return Decision(
+        kind=DecisionKind.HOLD,
+        code=Code.NO_MOUNT,
+        reason=f"its working directory {cwd} lies under no mount of a template, and requires_mounts is set;"
+        " submit it from a shared directory (--cwd), or add the mount to a template",
+        jobs=(job.jobid,),
+    )
 
 
 def wanted_bursts(decisions: Iterable[Decision]) -> frozenset[str]:

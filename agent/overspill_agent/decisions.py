@@ -39,6 +39,7 @@ class Code(StrEnum):
     NO_SLOT = "no-slot"
     TOO_LARGE = "too-large"
     NOT_BURSTABLE_HERE = "not-burstable-here"
+    NO_MOUNT = "no-mount"
     COOL_DOWN = "cool-down"
     IDLE = "idle"
     MAX_LIFETIME = "max-lifetime"

@@ -15,6 +15,8 @@ class Policy:
     """From the request until all ranks are online."""
     accepts_partial_join: bool = False
     """Whether a burst is used with fewer ranks than it wanted, or rolled back, at its join deadline."""
+    requires_mounts: bool = False
+    """Whether a job whose working directory no template shares with the lead is held, or only told."""
     rejoin_timeout_s: float = 300
     """Ranks that an active burst has lost are waited for so long; a pod starts its broker again after 15 s."""
     unwanted_after_s: float = 60

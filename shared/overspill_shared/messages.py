@@ -81,6 +81,7 @@ class Template(_Frozen):
     zones: tuple[Zone, ...] = Field(min_length=1, description="in order of preference")
     app_image: ImageRef | None = Field(default=None, description="null: the lead's own")
     flux_version: FluxVersion | None = Field(default=None, description="what app_image's Flux is; null: the lead's")
+    mounts: tuple[FilePath, ...] = Field(default=(), description="directories that lead and burst nodes share")
 
 
 class Runtime(_Frozen):

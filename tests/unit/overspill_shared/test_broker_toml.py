@@ -303,3 +303,17 @@ def test_check_refuses_a_file_on_the_lead(lead_config, key):
 
     with pytest.raises(RequestRefused, match=rf"resource\.{key} must not be set"):
         bt.check_burst_config(text, **CHECK)
+
+
+def test_burst_config_drops_ingest_plugins_that_are_files_of_the_lead():
+    ingest = {
+        "frobnicator": {"plugins": ["/etc/overspill/frob.py", "defaults", "constraints"], "args": ["--burst-queue=b"]},
+        "validator": {"plugins": ["jobspec", "feasibility"], "args": ["--require-version=1"]},
+        "batch-count": 4,
+    }
+
+    built = tomllib.loads(
+        bt.build_burst_config({"bootstrap": {"hosts": ["lead-0"]}, "ingest": ingest}, host="h", port=1)
+    )
+
+    assert built["ingest"] == ingest | {"frobnicator": {"plugins": ["defaults", "constraints"]}}

@@ -19,6 +19,7 @@ IDENTITY_CHANGES = [
     {"template": {"zones": ["us-central1-a"]}},
     {"template": {"app_image": "example.org/app:2"}},
     {"template": {"flux_version": "0.88.1"}},
+    {"template": {"mounts": ["/data"]}},
     {"zone": "us-central1-b"},
     {"runtime": {"flux_version": "0.89.0"}},
     {"runtime": {"prefix": "/opt/flux"}},

@@ -48,6 +48,7 @@ templates = st.builds(
     zones=st.lists(zone, min_size=1, max_size=3).map(tuple),
     app_image=st.none() | image,
     flux_version=st.none() | text(r"[0-9]{1,2}\.[0-9]{1,3}\.[0-9]{1,3}"),
+    mounts=st.lists(text(r"/[A-Za-z0-9._/+-]{0,40}"), max_size=3).map(tuple),
 )
 runtimes = st.builds(
     m.Runtime,
