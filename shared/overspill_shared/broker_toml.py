@@ -127,9 +127,10 @@ def build_burst_config(
 
     `lead_config` is the lead's live configuration; `host` and `port` are where burst nodes reach it. Kept: hosts and
     their order, resource verification, everything else. Changed: the lead's address goes in front, what names a file
-    on the lead goes (LEAD_FILES), the certificate lies where the Flux Operator keeps it, `tbon.tcp_user_timeout` is
-    set where the lead has none, and IPv6 is enabled where the address is one. `tbon.topo` goes: it need not be what
-    the lead runs with, for its command line wins, while every burst broker is a child of rank 0, Flux's own default.
+    on the lead goes (LEAD_FILES, and ingest plugins given by their path), the certificate lies where the Flux Operator
+    keeps it, `tbon.tcp_user_timeout` is set where the lead has none, and IPv6 is enabled where the address is one.
+    `tbon.topo` goes: it need not be what the lead runs with, for its command line wins, while every burst broker is a
+    child of rank 0, Flux's own default.
 
     The text depends on the content alone, not on the order of keys, for the burst's id is a hash of it.
     Raises ConfigError if `bootstrap.hosts` is missing or wrong.
@@ -145,6 +146,8 @@ def build_burst_config(
     if ":" in host:
         bootstrap["enable_ipv6"] = True
     config["bootstrap"] = bootstrap
+    if "ingest" in config:
+        config["ingest"] = _without_local_plugins(_table(config, "ingest"))
     config["tbon"] = {"tcp_user_timeout": tcp_user_timeout, **_without(_table(lead_config, "tbon"), ("topo",))}
     if resource := _without(_table(lead_config, "resource"), LEAD_FILES):
         config["resource"] = resource
@@ -202,6 +205,22 @@ def _table(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _without(table: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in table.items() if key not in keys}
+
+
+def _without_local_plugins(ingest: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop ingest plugins that are files of the lead's: a broker's own ingest fails every job if one is missing.
+
+    Jobs that a job submits from a burst node come by there (flux-config-ingest(5)).
+    """
+    kept = dict(ingest)
+    for stage in ("frobnicator", "validator"):
+        table = _table(ingest, stage)
+        plugins = table.get("plugins")
+        if isinstance(plugins, list) and any("/" in str(name) for name in plugins):
+            # Options go too: one that no plugin knows is as bad as a missing plugin.
+            kept[stage] = {key: value for key, value in table.items() if key != "args"}
+            kept[stage]["plugins"] = [name for name in plugins if "/" not in str(name)]
+    return kept
 
 
 def _in_key_order(value: Any) -> Any:

@@ -248,6 +248,9 @@ def test_ranks_join_through_the_router_and_run_a_job(described, described_flux, 
     described.command("flux", "job", "wait-event", "--timeout=20", str(job), "clean")
 
     assert described.job(job, "{status} {nodelist}") == "COMPLETED burst-0-[0-1]"
+    # The frobnicator is a file on the lead: a burst's own ingest must do without it.
+    assert lead_files.FROBNICATOR_FILE not in text
+    described.command("flux", "exec", "--rank=2", "flux", "submit", "-N1", "--queue=burst", "true")
     described_flux.leave(ranks)
     listen(described_flux, lambda heard: heard.has(OnlineChanged) and not ranks & heard.latest(OnlineChanged))
     assert [described.wait_exit(rank) for rank in ranks] == [0, 0]
