@@ -66,9 +66,7 @@ def init(
     beginning, as slots; until a burst fills them they are down. Two slots, of different nodes:
 
     \b
-    overspill init lead/ --size 2 --cores 4 --project my-project \\
-      --slot burst-0=4:cores=4 \\
-      --slot gpu-0=2:cores=8,gpus=1,template=gpu,machine=g2-standard-16,memory_mib=65536,zone=us-central1-a
+    overspill init lead/ --size 2 --cores 4 --slot burst-0=4:cores=4 --slot gpu-0=2:cores=8,gpus=1,template=gpu
 
     Written are: broker.toml, R and settings.toml (to read and to change), and to apply: rbac.yaml, service.yaml,
     configmap.yaml, minicluster.yaml, and router.yaml with `--router`. Nothing is applied, and no key is written.

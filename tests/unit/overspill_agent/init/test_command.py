@@ -158,4 +158,4 @@ def test_help_of_init_teaches_by_example(run):
 
     assert code == 0
     assert "overspill init lead/ --size 2 --cores 4" in out
-    assert "--slot gpu-0=2:cores=8,gpus=1,template=gpu" in out
+    assert "--slot burst-0=4:cores=4 --slot gpu-0=2:cores=8,gpus=1,template=gpu" in out
