@@ -143,11 +143,12 @@ class Actions:
     def _request(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
         slot = next(slot for slot in snapshot.slots if slot.name == decision.slot)
         generation = names.next_generation(now, (burst.generation for burst in self._store.bursts))
+        jobids = frozenset(decision.jobs)
         request = build_request(
             self._identity,
             decision,
             slot,
-            [job for job in snapshot.pending if job.jobid in decision.jobs],
+            [job for job in snapshot.pending if job.jobid in jobids],
             Keys(curve_cert=self._instance.read_curve_cert()),
             self._policy,
             generation=generation,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_shared.hostlist import expand
@@ -105,15 +106,20 @@ def _matches_one(operator: str, values: Any, rank: RankResources, host: str) -> 
         case "properties":
             return all(_has_property(rank, name) for name in values)
         case "hostlist":
-            return any(host in expand(text) for text in values)
+            return any(host in _expand_once(text) for text in values)
         case "ranks":
-            return any(rank.rank in parse_idset(text) for text in values)
+            return any(rank.rank in _parse_idset_once(text) for text in values)
         case "and":
             return all(matches(part, rank, host) for part in values)
         case "or":
             return any(matches(part, rank, host) for part in values)
         case _:
             return not all(matches(part, rank, host) for part in values)
+
+
+# A constraint is compared with many ranks, again in each turn.
+_expand_once = lru_cache(maxsize=4096)(expand)
+_parse_idset_once = lru_cache(maxsize=4096)(parse_idset)
 
 
 def _check_constraint(constraint: Any) -> None:

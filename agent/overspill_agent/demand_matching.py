@@ -63,10 +63,11 @@ def served_by(snapshot: Snapshot, job: PendingJob) -> Decision | None:
     """Give the hold for a job that needs no new burst; None if it needs one."""
     if job.demand is None:
         return _hold(job, Code.NOT_BURSTABLE_HERE, f"its jobspec cannot be read: {job.problem}")
-    if units_of(snapshot, job.demand, snapshot.home) >= job.demand.units:
+    missing = job.demand.units - units_of(snapshot, job.demand, snapshot.home)
+    if missing <= 0:
         return _hold(job, Code.FITS_NOW, f"{job.demand.describe()} fit on the ranks that are online")
-    for burst in snapshot.capacity():
-        if units_of(snapshot, job.demand, snapshot.home | burst.usable_ranks) >= job.demand.units:
+    for burst, ranks in snapshot.capacity_ranks:
+        if units_of(snapshot, job.demand, ranks) >= missing:
             return Decision(
                 kind=DecisionKind.HOLD,
                 code=Code.IN_FLIGHT,

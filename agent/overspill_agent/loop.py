@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 RETRY_S: Final = {Outcome.FAILED: 10.0, Outcome.POSTPONED: 2.0}
 """What Pub/Sub or Flux did not do is tried again after this, and so is what the scheduler's last word postponed."""
 
+MAX_REST_S: Final = 1.0
+"""A turn is followed by a rest as long as it took, and no longer than this."""
+
 
 class Agent:
     """One agent of one instance."""
@@ -80,6 +83,7 @@ class Agent:
         self._torpid: Ranks = frozenset()
         self._is_replayed = False
         self._turn_is_due = False
+        self._next_turn_at = 0.0
         self._timer: Timer | None = None
         self._last_decisions: tuple[Decision, ...] = ()
 
@@ -161,6 +165,9 @@ class Agent:
         if Outcome.CHANGED in outcomes:
             self._schedule_turn()
         self._set_timer(snapshot, now, outcomes)
+        # Events are taken in one by one between turns: with a turn after each, long ones would fall ever further behind.
+        ended = self._clock.now()
+        self._next_turn_at = ended + (ended - now)
         if self._on_turn is not None:
             self._on_turn(decisions)
         return decisions
@@ -240,7 +247,11 @@ class Agent:
     def _schedule_turn(self) -> None:
         if self._is_ready and not self._turn_is_due:
             self._turn_is_due = True
-            self._instance.call_soon(self._run_turn)
+            rest_s = self._next_turn_at - self._clock.now()
+            if rest_s > 0:
+                self._instance.call_later(min(rest_s, MAX_REST_S), self._run_turn)
+            else:
+                self._instance.call_soon(self._run_turn)
 
     def _run_turn(self) -> None:
         self.turn()
