@@ -165,7 +165,7 @@ class Agent:
         if Outcome.CHANGED in outcomes:
             self._schedule_turn()
         self._set_timer(snapshot, now, outcomes)
-        # Events are taken in one by one between turns: with a turn after each, long ones would fall ever further behind.
+        # Events are taken in one by one between turns: with a turn after each, long turns would fall ever further back.
         ended = self._clock.now()
         self._next_turn_at = ended + (ended - now)
         if self._on_turn is not None:
