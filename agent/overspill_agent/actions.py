@@ -84,6 +84,8 @@ class Actions:
 
         Raises FluxUnavailable when the broker goes away, another FluxError where Flux refuses.
         """
+        if decision.kind is DecisionKind.HOLD and decision.code not in _TOLD:
+            return Outcome.DONE
         burst = self._store.get(decision.burst_id) if decision.burst_id else None
         with about_burst(decision.burst_id):
             if decision.kind is DecisionKind.HOLD:
@@ -245,7 +247,7 @@ class Actions:
 
     def _tell(self, decision: Decision) -> Outcome:
         for jobid in decision.jobs:
-            if decision.code in _TOLD and (jobid, decision.code) not in self._told:
+            if (jobid, decision.code) not in self._told:
                 self._told.add((jobid, decision.code))
                 note = partial(
                     self._instance.raise_exception, jobid, severity=2, kind="overspill", note=decision.reason

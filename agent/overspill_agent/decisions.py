@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from overspill_shared.idset import Ranks, format_idset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+MANY: Final = 10
+"""More holds for the same reason than this are told as one, with the first jobs of them."""
 
 
 class DecisionKind(StrEnum):
@@ -86,3 +93,25 @@ class Decision:
     def as_json(self) -> dict[str, Any]:
         """Give it for scripts: ranks as an idset."""
         return {**asdict(self), "ranks": None if self.ranks is None else format_idset(self.ranks)}
+
+
+def log_facts(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:
+    """Give decisions as facts for a log, without what does not apply; many holds for one reason as one of them.
+
+    `job_count` says how many jobs such a one is about: only the first are listed.
+    """
+    alike: dict[tuple[Any, ...], list[Decision]] = {}
+    for number, decision in enumerate(decisions):
+        is_hold = decision.kind is DecisionKind.HOLD
+        key = (decision.code, decision.reason, decision.burst_id, decision.slot) if is_hold else (number,)
+        alike.setdefault(key, []).append(decision)
+    for group in alike.values():
+        if len(group) > MANY:
+            jobs = tuple(jobid for decision in group for jobid in decision.jobs)
+            yield {**_facts(group[0]), "jobs": jobs[:MANY], "job_count": len(jobs)}
+        else:
+            yield from map(_facts, group)
+
+
+def _facts(decision: Decision) -> dict[str, Any]:
+    return {key: value for key, value in decision.as_json().items() if value not in (None, ())}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_agent.demand import Demand, is_burstable, parse_demand
@@ -143,9 +144,15 @@ def _updated(job: PendingJob, event: JobEvent) -> PendingJob:
 def _read_demand(jobspec: Mapping[str, Any]) -> tuple[Demand | None, str]:
     """Give what a job needs, or None and what cannot be read."""
     try:
-        return parse_demand(jobspec), ""
+        return _shared(parse_demand(jobspec)), ""
     except (ValueError, AttributeError, TypeError) as exc:
         return None, str(exc)
+
+
+@lru_cache(maxsize=1024)
+def _shared(demand: Demand) -> Demand:
+    """Give one object for equal demands: a turn looks each job's up, and the same object is found at once."""
+    return demand
 
 
 def allocated_ranks(resources: Mapping[str, Any]) -> Ranks:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from overspill_agent.actions import Actions, Outcome, log_move
 from overspill_agent.bursts import on_event
 from overspill_agent.decide import decide
+from overspill_agent.decisions import log_facts
 from overspill_agent.jobs import JobTable
 from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.lifetime import next_wakeup
@@ -162,12 +163,12 @@ class Agent:
         if not self._is_dry_run:
             outcomes += self._republish(now)
             outcomes += [self._act(decision, snapshot, now) for decision in decisions]
-        if Outcome.CHANGED in outcomes:
-            self._schedule_turn()
-        self._set_timer(snapshot, now, outcomes)
         # Events are taken in one by one between turns: with a turn after each, long turns would fall ever further back.
         ended = self._clock.now()
         self._next_turn_at = ended + (ended - now)
+        if Outcome.CHANGED in outcomes:
+            self._schedule_turn()
+        self._set_timer(snapshot, now, outcomes)
         if self._on_turn is not None:
             self._on_turn(decisions)
         return decisions
@@ -270,8 +271,6 @@ class Agent:
     def _log_decisions(self, decisions: tuple[Decision, ...]) -> None:
         """Log what is new: a decision that stands unchanged since the last turn is not news."""
         known = {(d.kind, d.code, d.burst_id, d.jobs) for d in self._last_decisions}
-        for decision in decisions:
-            if (decision.kind, decision.code, decision.burst_id, decision.jobs) not in known:
-                facts = {key: value for key, value in decision.as_json().items() if value not in (None, ())}
-                log.info("decision", extra=facts)
+        for facts in log_facts(d for d in decisions if (d.kind, d.code, d.burst_id, d.jobs) not in known):
+            log.info("decision", extra=facts)
         self._last_decisions = decisions

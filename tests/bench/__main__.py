@@ -6,9 +6,14 @@ import os
 import platform
 import sys
 
-from tests.bench import deciding, messages, whole_burst
+from tests.bench import deciding, flux_agent, messages, whole_burst
 
-BENCHMARKS = {"deciding": deciding.run, "messages": messages.run, "whole_burst": whole_burst.run}
+BENCHMARKS = {
+    "deciding": deciding.run,
+    "messages": messages.run,
+    "flux": flux_agent.run,
+    "whole_burst": whole_burst.run,
+}
 
 
 def main():

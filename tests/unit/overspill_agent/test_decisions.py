@@ -1,9 +1,10 @@
+import dataclasses
 import json
 
 import pytest
 from tests.unit.overspill_agent.examples import SLOT_0
 
-from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.decisions import Code, Decision, DecisionKind, log_facts
 
 DECISION = Decision(kind=DecisionKind.REQUEST, code=Code.NEVER_FITS_LOCALLY, reason="it does not fit")
 
@@ -19,3 +20,41 @@ def test_as_json_is_json_with_every_field():
     assert content["kind"] == "request"
     assert content["code"] == "never-fits-locally"
     assert set(content) == set(Decision.__dataclass_fields__)
+
+
+def hold(jobid, code="in-flight", **changes):
+    return Decision(kind=DecisionKind.HOLD, code=Code(code), reason="because", jobs=(jobid,), **changes)
+
+
+def test_log_facts_of_few_holds_are_each_told_without_what_does_not_apply():
+    facts = list(log_facts([hold(1, slot="burst-0"), hold(2)]))
+
+    assert facts == [
+        {"kind": "hold", "code": "in-flight", "reason": "because", "jobs": (1,), "slot": "burst-0"},
+        {"kind": "hold", "code": "in-flight", "reason": "because", "jobs": (2,)},
+    ]
+
+
+def test_log_facts_of_many_holds_for_one_reason_are_told_as_one_with_their_number():
+    other = hold(999, "too-large")
+
+    many, one = log_facts([*(hold(jobid) for jobid in range(100)), other])
+
+    assert (many["jobs"], many["job_count"]) == (tuple(range(10)), 100)
+    assert one["jobs"] == (999,)
+    assert "job_count" not in one
+
+
+def test_log_facts_of_what_is_done_are_never_put_together():
+    lowered = [
+        Decision(kind=DecisionKind.LOWER_URGENCY, code=Code.HEAD_OF_LINE, reason="because", jobs=(jobid,))
+        for jobid in range(100)
+    ]
+
+    assert [facts["jobs"] for facts in log_facts(lowered)] == [(jobid,) for jobid in range(100)]
+
+
+def test_decision_for_another_job_is_the_same_but_for_the_job():
+    decision = hold(1, slot="burst-0", burst_id="b", nodes=2, ranks=frozenset({3}), template="t", zone="z")
+
+    assert decision.for_job(2) == dataclasses.replace(decision, jobs=(2,))

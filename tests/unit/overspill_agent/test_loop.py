@@ -265,6 +265,28 @@ def test_agent_tells_every_move_in_its_log_and_on_the_jobs_of_the_burst(stage, c
     assert memos == ["REQUESTED", *moves]
 
 
+@pytest.mark.parametrize(("took_s", "rest_s"), [(0.3, 0.3), (40.0, 1.0)], ids=["as long as it took", "never for long"])
+def test_agent_rests_after_a_turn_that_took_long(stage, took_s, rest_s):
+    stage.start()
+    commit = stage.flux.write_state
+
+    def commit_slowly(changes):
+        stage.clock.time += took_s
+        stage.flux.write_state = commit
+        commit(changes)
+
+    stage.flux.write_state = commit_slowly
+    stage.submit(1, 4)
+    turns = len(stage.turns)
+    assert stage.turns[-1][0].kind == "request"
+
+    stage.advance(rest_s - 0.01)
+    assert len(stage.turns) == turns
+
+    stage.advance(0.02)
+    assert len(stage.turns) > turns
+
+
 DRY_STATES = ["REQUESTED", "ACTIVE", "FAILED", "TEARING_DOWN", "GONE"]
 
 
