@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 MANY: Final = 10
-"""More holds for the same reason than this are told as one, with the first jobs of them."""
+"""More decisions for the same reason than this are told as one, with the first jobs of them."""
 
 
 class DecisionKind(StrEnum):
@@ -96,14 +96,13 @@ class Decision:
 
 
 def log_facts(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:
-    """Give decisions as facts for a log, without what does not apply; many holds for one reason as one of them.
+    """Give decisions as facts for a log, without what does not apply; many for one reason as one of them.
 
     `job_count` says how many jobs such a one is about: only the first are listed.
     """
     alike: dict[tuple[Any, ...], list[Decision]] = {}
-    for number, decision in enumerate(decisions):
-        is_hold = decision.kind is DecisionKind.HOLD
-        key = (decision.code, decision.reason, decision.burst_id, decision.slot) if is_hold else (number,)
+    for decision in decisions:
+        key = (decision.kind, decision.code, decision.reason, decision.burst_id, decision.slot)
         alike.setdefault(key, []).append(decision)
     for group in alike.values():
         if len(group) > MANY:

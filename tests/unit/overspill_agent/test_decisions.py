@@ -45,15 +45,6 @@ def test_log_facts_of_many_holds_for_one_reason_are_told_as_one_with_their_numbe
     assert "job_count" not in one
 
 
-def test_log_facts_of_what_is_done_are_never_put_together():
-    lowered = [
-        Decision(kind=DecisionKind.LOWER_URGENCY, code=Code.HEAD_OF_LINE, reason="because", jobs=(jobid,))
-        for jobid in range(100)
-    ]
-
-    assert [facts["jobs"] for facts in log_facts(lowered)] == [(jobid,) for jobid in range(100)]
-
-
 def test_decision_for_another_job_is_the_same_but_for_the_job():
     decision = hold(1, slot="burst-0", burst_id="b", nodes=2, ranks=frozenset({3}), template="t", zone="z")
 
