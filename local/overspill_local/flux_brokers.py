@@ -49,6 +49,8 @@ class LeadLayout:
     local_nodes: int = 2
     slot_name: str = "burst-0"
     slot_nodes: int = 4
+    more_slots: Mapping[str, int] = field(default_factory=dict)
+    """Further slots, with their sizes, whose ranks follow."""
     cores: int = 2
     """Cores of every rank, as R declares them."""
     more_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -68,8 +70,8 @@ class LeadLayout:
     def hosts(self) -> tuple[str, ...]:
         """Every declared host, by rank."""
         local = (f"{self.lead_name}-{index}" for index in range(self.local_nodes))
-        slot = (f"{self.slot_name}-{index}" for index in range(self.slot_nodes))
-        return (*local, *slot)
+        slots = {self.slot_name: self.slot_nodes, **self.more_slots}
+        return (*local, *(f"{name}-{index}" for name, size in slots.items() for index in range(size)))
 
     @property
     def local_ranks(self) -> range:
@@ -78,8 +80,8 @@ class LeadLayout:
 
     @property
     def slot_ranks(self) -> range:
-        """The ranks that a burst fills."""
-        return range(self.local_nodes, self.local_nodes + self.slot_nodes)
+        """The ranks that bursts fill."""
+        return range(self.local_nodes, len(self.hosts))
 
     @property
     def uri(self) -> str:

@@ -236,20 +236,21 @@ needs_flux = pytest.param(
 class Lead:
     """A lead instance with an agent beside it, in a cloud."""
 
-    def __init__(self, cloud, flux, **environ):
+    def __init__(self, cloud, flux, *, layout=None, scheduler="fluxion", nodes=2, **environ):
+        """`layout` changes the lead's layout, `environ` the agent's environment."""
         self.cloud = cloud
         options = DemoOptions(
             flux=flux,
-            scheduler="fluxion" if flux == "real" else "stand-in",
+            scheduler=scheduler if flux == "real" else "stand-in",
             pubsub="embedded",
-            nodes=2,
+            nodes=nodes,
             local_nodes=1,
             create_s=0.5,
             idle_timeout_s=1,
             keep=False,
             command=("hostname",),
         )
-        self.lead = make_lead(options, cloud.cloud.folder / "flux", free_port())
+        self.lead = make_lead(options, cloud.cloud.folder / "flux", free_port(), **(layout or {}))
         cloud.call(self.lead.start(cloud.cloud.supervisor, cloud.cloud.process_environ()))
         self.environ = {
             **cloud.cloud.process_environ(),
@@ -290,6 +291,10 @@ class Lead:
     def cancel(self, jobid):
         program = ["flux"] if isinstance(self.lead, RealLead) else [*PROGRAM]
         subprocess.run([*program, "cancel", jobid], env=self.environ, check=True, timeout=60)
+
+    def flux(self, *arguments):
+        """Give what a flux command prints."""
+        return subprocess.check_output(["flux", *arguments], env=self.environ, text=True, timeout=60)
 
     def overspill(self, *arguments):
         argv = [sys.executable, "-m", "overspill_agent", *arguments]

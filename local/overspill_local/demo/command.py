@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from overspill_local.demo.outcome import Outcome
 from overspill_local.demo.real_lead import RealLead
@@ -52,7 +52,7 @@ async def _play(options: DemoOptions, timeline: Timeline, outcome: Outcome) -> N
     await Scenario(options, lambda folder, port: make_lead(options, folder, port), timeline, outcome).play()
 
 
-def make_lead(options: DemoOptions, folder: Path, port: int) -> DemoLead:
+def make_lead(options: DemoOptions, folder: Path, port: int, **layout_changes: Any) -> DemoLead:
     """Give the lead instance that the options ask for, to be started in `folder` and listening on `port`."""
     layout = LeadLayout(
         directory=folder,
@@ -63,6 +63,7 @@ def make_lead(options: DemoOptions, folder: Path, port: int) -> DemoLead:
         slot_name=SLOT,
         slot_nodes=options.nodes,
         cores=os.cpu_count() or 1,
+        **layout_changes,
     )
     if options.flux == "real":
         return RealLead(layout)

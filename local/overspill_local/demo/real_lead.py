@@ -20,15 +20,15 @@ class RealLead:
     """Real Flux."""
 
     def __init__(self, layout: LeadLayout) -> None:
-        self._layout = layout
+        self.layout = layout
         self.uri = layout.uri
         self.scheduler = layout.scheduler.value
         self._environ: Mapping[str, str] = {}
 
     async def start(self, supervisor: Supervisor, environ: Mapping[str, str]) -> None:
         """Start the brokers, then the queues: named ones begin stopped."""
-        self._environ = await start_brokers(self._layout, self._layout, supervisor, environ)
-        await output_of(self._layout.start_queues_argv(), env=self._environ, timeout_s=COMMAND_TIMEOUT_S)
+        self._environ = await start_brokers(self.layout, self.layout, supervisor, environ)
+        await output_of(self.layout.start_queues_argv(), env=self._environ, timeout_s=COMMAND_TIMEOUT_S)
 
     def submit_command(self, nodes: int, command: Sequence[str], *, burstable: bool) -> list[str]:
         """Give the command line: no constraint, no queue."""
