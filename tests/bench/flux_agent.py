@@ -13,7 +13,7 @@ def run():
     with Rig(slots=flux_requests.REQUESTS + flux_joins.JOINS) as rig:
         agent = rig.start_agent()
         report["idle"] = flux_cost.over_a_minute(agent)
-        report["submit_to_published"] = flux_requests.measure(rig)
+        report["submit_to_published"] = flux_requests.measure(rig, agent)
         joins = range(flux_requests.REQUESTS, flux_requests.REQUESTS + flux_joins.JOINS)
         report["online_to_active"] = flux_joins.measure(rig, agent, joins)
     with Rig(slots=len(flux_waiting.SIZES) * flux_waiting.SUBMITS) as rig:

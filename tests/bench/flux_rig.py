@@ -26,8 +26,10 @@ from overspill_local.pubsub import PubSubServer
 from overspill_local.topics import Redelivery, create_topics, publisher_client, subscriber_client
 from overspill_shared import names, sealing
 from overspill_shared.broker_toml import build_burst_config
+from overspill_shared.errors import OverspillError
 from overspill_shared.hostlist import compress
 from overspill_shared.lead_config import RankGroup, resource_set
+from overspill_shared.messages import BurstEvent, BurstRequest, EventKind, decode, encode, event_error, event_id
 
 PROJECT = "bench"
 DEADLINE_S = 60
@@ -79,9 +81,28 @@ class Rig:
         ids = [received.ack_id for received in answer.received_messages]
         self._subscriber.acknowledge(request={"subscription": self._tap, "ack_ids": ids})
         return [
-            (received.message.publish_time.timestamp(), json.loads(received.message.data))
+            (received.message.publish_time.timestamp(), decode(BurstRequest, received.message.data))
             for received in answer.received_messages
         ]
+
+    def reject(self, request, agent):
+        """Have a request rejected, as the provision function would, and wait until the agent has noted it."""
+        since = len(agent.lines)
+        error = OverspillError("Nothing is rented for a benchmark.", code="bench")
+        event = BurstEvent(
+            event_id=event_id(request.burst_id, EventKind.REJECTED, 1),
+            burst_id=request.burst_id,
+            generation=request.generation,
+            deployment=request.deployment,
+            lead=request.lead.id,
+            kind=EventKind.REJECTED,
+            occurred_at=time.time(),
+            error=event_error(error),
+        )
+        body, attributes = encode(event)
+        topic = f"projects/{PROJECT}/topics/{names.TOPIC_EVENTS}"
+        self._publisher.publish(topic=topic, messages=[{"data": body, "attributes": attributes}])
+        agent.wait_for(lambda line: line.get("state") == "GONE" and line["burst_id"] == request.burst_id, after=since)
 
     def _start_pubsub(self, undo):
         loop = asyncio.new_event_loop()
@@ -92,7 +113,7 @@ class Rig:
         undo.callback(lambda: asyncio.run_coroutine_threadsafe(server.stop(), loop).result(DEADLINE_S))
         create_topics(PROJECT, {}, Redelivery(), address)
         self._subscriber = undo.enter_context(subscriber_client(address))
-        self.publisher = undo.enter_context(publisher_client(address))
+        self._publisher = undo.enter_context(publisher_client(address))
         self._tap = f"projects/{PROJECT}/subscriptions/tap"
         topic = f"projects/{PROJECT}/topics/{names.TOPIC_REQUESTS}"
         self._subscriber.create_subscription(request={"name": self._tap, "topic": topic})

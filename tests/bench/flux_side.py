@@ -29,9 +29,20 @@ def submit(handle, *, count=1, constraint=None, burstable=True, command=("true",
     return [int(future.get_id()) for future in futures]
 
 
-def submitted_at(handle, *, ids):
-    """Give the times (epoch seconds) of the jobs' submit events."""
-    return [flux.job.job_list_id(handle, jobid, ["t_submit"]).get_job()["t_submit"] for jobid in ids]
+def cancel(handle, *, jobid):
+    """Cancel a job."""
+    flux.job.cancel(handle, jobid)
+
+
+def event_times(handle, *, ids):
+    """Give the times (epoch seconds) of each job's first event of each name."""
+    return [_event_times(handle, jobid) for jobid in ids]
+
+
+def _event_times(handle, jobid):
+    answer = handle.rpc("job-info.lookup", {"id": jobid, "keys": ["eventlog"], "flags": 0}).get()
+    events = [json.loads(line) for line in answer["eventlog"].splitlines()]
+    return {event["name"]: event["timestamp"] for event in reversed(events)}
 
 
 def poll(handle):
@@ -82,7 +93,9 @@ def answer(value):
     sys.stdout.flush()
 
 
-VERBS = {verb.__name__: verb for verb in (submit, submitted_at, poll, poll_by_flux_burst, watch_online, keep_busy)}
+VERBS = {
+    verb.__name__: verb for verb in (submit, cancel, event_times, poll, poll_by_flux_burst, watch_online, keep_busy)
+}
 
 
 def main():
