@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 from overspill_agent.burst_requests import build_request, build_teardown, build_unknown_teardown, record_of
 from overspill_agent.decide import LOWERED_URGENCY
 from overspill_agent.decisions import Code, Decision, DecisionKind
-from overspill_agent.job_remarks import JobRemarks
 from overspill_agent.mounts import lacks_mount
 from overspill_shared import names
-from overspill_shared.errors import CloudError, MalformedMessage
+from overspill_shared.errors import CloudError, MalformedMessage, OverspillError
 from overspill_shared.lifecycle import TRANSITIONS, BurstState
 from overspill_shared.log import about_burst
 from overspill_shared.messages import EventKind, TeardownReason
@@ -74,7 +73,6 @@ class Actions:
         policy: Policy,
     ) -> None:
         self._instance = instance
-        self._remarks = JobRemarks(instance)
         self._publisher = publisher
         self._store = store
         self._identity = identity
@@ -142,7 +140,7 @@ class Actions:
         """Write a burst's state into the memo of the jobs that it is for."""
         for jobid in burst.jobs:
             memo = {"overspill": {"burst_id": burst.burst_id, "state": burst.state.value, "slot": burst.slot}}
-            self._remarks.tell("memo", jobid, partial(self._instance.memo, jobid, memo))
+            self._attempt("memo", partial(self._instance.memo, jobid, memo))
 
     def _request(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
         slot = next(slot for slot in snapshot.slots if slot.name == decision.slot)
@@ -254,18 +252,25 @@ class Actions:
                 note = partial(
                     self._instance.raise_exception, jobid, severity=2, kind="overspill", note=decision.reason
                 )
-                self._remarks.tell("exception", jobid, note)
+                self._attempt("exception", note)
         return Outcome.DONE
 
     def _lower_urgency(self, decision: Decision) -> Outcome:
         for jobid in decision.jobs:
-            self._remarks.tell("urgency", jobid, partial(self._instance.set_urgency, jobid, LOWERED_URGENCY))
+            self._attempt("urgency", partial(self._instance.set_urgency, jobid, LOWERED_URGENCY))
         return Outcome.DONE
 
     def _save(self, burst: Burst) -> None:
         self._store.save(burst)
         log_move(burst)
         self.tell_jobs(burst)
+
+    def _attempt(self, what: str, call: Callable[[], None]) -> None:
+        """Make a call whose failure must not stop a burst: a remark on a job."""
+        try:
+            call()
+        except OverspillError as exc:
+            log.warning("job.not_told", extra={"what": what, "error": exc.text})
 
 
 def log_move(burst: Burst) -> None:
