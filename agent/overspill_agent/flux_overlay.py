@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 10_000
 """The broker's log is a ring (log.ring-size, 1024 by default)."""
 
+_LEFT: Final = "administrative shutdown"
+"""What health says of a rank that left as it should: no reason for a later one not to join."""
 _REJECTED: Final = re.compile(r"rejecting connection from (?P<host>\S+) \(rank (?P<rank>\d+)\): (?P<reason>.*)")
 
 
@@ -31,7 +33,8 @@ def join_errors(connection: FluxConnection) -> dict[int, str]:
 
 def errors_in_health(health: Mapping[str, Any]) -> dict[int, str]:
     """Give the errors in an overlay's health, by rank."""
-    found = {int(health["rank"]): str(health["error"])} if health.get("error") else {}
+    error = health.get("error")
+    found = {int(health["rank"]): str(error)} if error and error != _LEFT else {}
     for child in health.get("children", ()):
         found.update(errors_in_health(child))
     return found

@@ -7,7 +7,6 @@ Standard library and flux only; nothing of Overspill, which Flux's Python may no
 
 from __future__ import annotations
 
-import errno
 import sys
 import time
 from typing import Any, Final
@@ -22,18 +21,19 @@ RETRY_S: Final = 0.05
 def main(argv: list[str]) -> int:
     """Give the exit status."""
     wanted, deadline = IDset(argv[1]), time.monotonic() + float(argv[2])
-    handle = _connect(deadline)
-    online = False
-    while handle is not None and not online and time.monotonic() < deadline:
+    online, reason = False, "no broker answered"
+    while not online and time.monotonic() < deadline:
+        handle = _connect(deadline)
+        if handle is None:
+            break
         try:
             online = _wait_online(handle, wanted, deadline)
         except OSError as exc:
-            # The broker's socket is there before the service that is asked.
-            if exc.errno != errno.ENOSYS:
-                break
+            # The broker's socket is there before its services are, and may close on an early caller: call again.
+            reason = str(exc)
             time.sleep(RETRY_S)
     if not online:
-        sys.stderr.write(f"flux_ready: ranks {argv[1]} were not online within {argv[2]} s\n")
+        sys.stderr.write(f"flux_ready: ranks {argv[1]} were not online within {argv[2]} s: {reason}\n")
     return 0 if online else 1
 
 

@@ -53,18 +53,16 @@ def test_lead_that_was_killed_and_restarts_keeps_its_burst(start_cloud, schedule
     with start_cloud(flux="real", create_s=0.5) as cloud:
         lead = start_lead(cloud, scheduler=scheduler, OVERSPILL_IDLE_TIMEOUT_S="10")
         lead.start_agent()
-        lead.submit()
-        lead.wait_for_state("ACTIVE")
+        # Not while a job starts: what a killed Flux has not checkpointed is lost, the job's own state included.
+        lead.wait_for_job(lead.submit(), "COMPLETED")
         _restart_lead(cloud, lead, signal.SIGKILL)
         cloud.wait_until(lambda: lead.count_logs("flux.reconnected"), "an agent that is back")
         # Flux forgets that named queues were started when it is killed.
         lead.flux("queue", "start", "--quiet", "--all")
         job = lead.submit()
         lead.wait_for_job(job, "COMPLETED")
-        lead.wait_for_state("GONE")
-        assert len(lead.bursts()) == 1, "its brokers came back by themselves: no second burst was needed"
-        assert cloud.clusters() == ()
-        assert cloud.call(lead.lead.drained()) == 0
+        (burst,) = lead.bursts()
+        assert burst["state"] == "ACTIVE", "its brokers came back by themselves: no second burst was needed"
 
 
 def test_lead_that_stops_takes_its_burst_along_and_gets_another(start_cloud):

@@ -13,3 +13,7 @@ def test_log_gives_the_latest_refusal_of_each_rank():
         "<51>1 2026 0 overlay - rejecting connection from burst-0-0 (rank 5): burst-0-1 is configured as rank 5",
     ]
     assert refusals_in_log(lines) == {5: "burst-0-1 is configured as rank 5"}
+
+
+def test_health_of_a_rank_that_left_as_it_should_is_no_reason():
+    assert errors_in_health({"rank": 0, "children": [{"rank": 2, "error": "administrative shutdown"}]}) == {}
