@@ -51,7 +51,7 @@ def test_burst_of_sixteen_ranks_joins_whole(start_cloud):
 @pytest.mark.parametrize("scheduler", ["fluxion", "simple"])
 def test_lead_that_was_killed_and_restarts_keeps_its_burst(start_cloud, scheduler):
     with start_cloud(flux="real", create_s=0.5) as cloud:
-        lead = start_lead(cloud, scheduler=scheduler, OVERSPILL_IDLE_TIMEOUT_S="10")
+        lead = start_lead(cloud, scheduler=scheduler, OVERSPILL_IDLE_TIMEOUT_S="40")
         lead.start_agent()
         # Not while a job starts: what a killed Flux has not checkpointed is lost, the job's own state included.
         lead.wait_for_job(lead.submit(), "COMPLETED")
