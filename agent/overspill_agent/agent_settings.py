@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from overspill_agent.policy import Policy
 from overspill_agent.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
-from overspill_shared.messages import (
+from overspill_shared.fields import (
     Count,
     FilePath,
     FluxVersion,
@@ -24,11 +24,11 @@ from overspill_shared.messages import (
     MemoryMib,
     Name,
     PriceUsdPerH,
-    Template,
     Zone,
 )
 from overspill_shared.sealing import parse_public_key
 from overspill_shared.settings import Settings, load
+from overspill_shared.templates import Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ class SlotSettings(BaseModel):
 
 
 class TemplateSettings(BaseModel):
-    """A kind of node that can be rented: messages.Template without its name, which is the table's."""
+    """A kind of node that can be rented: Template without its name, which is the table's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from overspill_shared.messages import Template
+    from overspill_shared.templates import Template
 
 
 def working_directory(jobspec: Mapping[str, Any]) -> str | None:

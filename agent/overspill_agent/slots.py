@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from overspill_agent.ports import InstanceFacts
     from overspill_shared.idset import Ranks
-    from overspill_shared.messages import Template
+    from overspill_shared.templates import Template
 
 DEFAULT_TEMPLATE = "default"
 

@@ -9,12 +9,25 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from overspill_shared import names
 from overspill_shared.errors import ErrorClass, MalformedMessage, OverspillError
+from overspill_shared.fields import (
+    BurstId,
+    Count,
+    Epoch,
+    FilePath,
+    FluxVersion,
+    Frozen,
+    HostName,
+    ImageRef,
+    Name,
+    Zone,
+)
+from overspill_shared.templates import Template
 
 SCHEMA_VERSION: Final = "1.0"
 """MAJOR.MINOR: a receiver refuses another major, and ignores fields of a newer minor that it does not know."""
@@ -22,27 +35,8 @@ SCHEMA_VERSION: Final = "1.0"
 MAX_MESSAGE_BYTES: Final = 10_000_000
 """Pub/Sub refuses more (quotas: publish request size 10 MB)."""
 
-# Patterns spell [0-9]: \d would take any digit of Unicode.
-Name = Annotated[str, Field(pattern=names.NAME_PATTERN)]
-BurstId = Annotated[str, Field(pattern=names.BURST_ID_PATTERN)]
-Epoch = Annotated[float, Field(gt=0, lt=1e11, description="epoch seconds")]
-Count = Annotated[int, Field(ge=1, le=100_000)]
-HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?$")]
-Zone = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+[0-9]+-[a-z]$", description="one zone, such as us-central1-a")]
-Gpus = Annotated[int, Field(ge=0, le=64)]
-MemoryMib = Annotated[int, Field(ge=1)]
-PriceUsdPerH = Annotated[float, Field(ge=0)]
-ImageRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$")]
-MachineType = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
-FilePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]{0,254}$")]
-FluxVersion = Annotated[str, Field(pattern=r"^[0-9]{1,5}\.[0-9]{1,5}\.[0-9]{1,5}([.+-][A-Za-z0-9.+-]{0,40})?$")]
 
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class Lead(_Frozen):
+class Lead(Frozen):
     """The lead broker that the burst's brokers dial."""
 
     id: Name = Field(description="the lead id, unique in a deployment")
@@ -52,7 +46,7 @@ class Lead(_Frozen):
     size: Count = Field(description="ranks that the instance declares, slots included")
 
 
-class Slot(_Frozen):
+class Slot(Frozen):
     """Declared, normally down, ranks of one future burst cluster."""
 
     name: Name = Field(description="the host prefix: the MiniCluster is called this")
@@ -60,7 +54,7 @@ class Slot(_Frozen):
     hosts: str = Field(max_length=4096, description="the slot's hostlist (RFC 29), in rank order")
 
 
-class Job(_Frozen):
+class Job(Frozen):
     """A job that a burst is for: told, so that a person can see why nodes were rented."""
 
     jobid: int = Field(ge=0)
@@ -68,23 +62,7 @@ class Job(_Frozen):
     nodes: Count
 
 
-class Template(_Frozen):
-    """A kind of node that can be rented."""
-
-    name: Name
-    machine_type: MachineType
-    cores: Count = Field(description="physical cores a node, as the lead's R declares them")
-    gpus: Gpus = 0
-    memory_mib: MemoryMib
-    price_usd_per_h: PriceUsdPerH | None = Field(default=None, description="a node's; null where unknown")
-    spot: bool = False
-    zones: tuple[Zone, ...] = Field(min_length=1, description="in order of preference")
-    app_image: ImageRef | None = Field(default=None, description="null: the lead's own")
-    flux_version: FluxVersion | None = Field(default=None, description="what app_image's Flux is; null: the lead's")
-    mounts: tuple[FilePath, ...] = Field(default=(), description="directories that lead and burst nodes share")
-
-
-class Runtime(_Frozen):
+class Runtime(Frozen):
     """What must be the same on both sides for a broker to join and a job to run."""
 
     flux_version: FluxVersion
@@ -122,7 +100,7 @@ class TeardownReason(StrEnum):
     SWEEP = "sweep"
 
 
-class EventError(_Frozen):
+class EventError(Frozen):
     """Why something failed or was refused, for the agent (class, code) and for a person (text, remedy)."""
 
     error_class: ErrorClass = Field(alias="class")
@@ -133,7 +111,7 @@ class EventError(_Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
 
 
-class Receipt(_Frozen):
+class Receipt(Frozen):
     """What a teardown saw and what is left."""
 
     clusters_deleted: tuple[str, ...] = ()
@@ -141,7 +119,7 @@ class Receipt(_Frozen):
     checked_at: Epoch
 
 
-class Message(_Frozen):
+class Message(Frozen):
     """What every message has: a version, and attributes derived from its content."""
 
     topic: ClassVar[str]

@@ -11,7 +11,7 @@ from overspill_agent.policy import Policy
 from overspill_agent.ports import InstanceFacts, RankResources
 from overspill_agent.slots import Slot
 from overspill_agent.snapshot import Snapshot
-from overspill_shared.messages import Template
+from overspill_shared.templates import Template
 
 SIZES = (100, 1_000, 10_000)
 REPEATS = 3

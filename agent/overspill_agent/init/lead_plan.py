@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from overspill_agent.init.slot_spec import SlotSpec  # noqa: TC001 - pydantic reads annotations
+from overspill_agent.init.slot_spec import SlotSpec
 from overspill_shared.broker_toml import MAX_PORT
 from overspill_shared.errors import ConfigError
+from overspill_shared.fields import Count, Gpus, HostName, ImageRef, Name
 from overspill_shared.lead_config import RankGroup, Scheduler
-from overspill_shared.messages import Count, Gpus, HostName, ImageRef, Name  # noqa: TC001 - pydantic reads annotations
 
 OVERLAY_PORT: Final = 8050
 """Where the lead's overlay listens, and what a LoadBalancer exposes."""

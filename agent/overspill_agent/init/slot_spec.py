@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from overspill_agent.agent_settings import TemplateSettings  # noqa: TC001 - pydantic reads annotations
+from overspill_agent.agent_settings import TemplateSettings
 from overspill_agent.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
+from overspill_shared.fields import Count, Gpus, Name
 from overspill_shared.hostlist import MAX_HOSTS
-from overspill_shared.messages import Count, Gpus, Name  # noqa: TC001 - pydantic reads annotations
 
 EXAMPLE: Final = "burst-0=4:cores=4,gpus=0,template=hpc"
 MACHINE_KEYS: Final = {"machine": "machine_type", "memory_mib": "memory_mib", "price": "price_usd_per_h"}

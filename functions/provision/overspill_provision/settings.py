@@ -5,7 +5,7 @@ How settings are read stands in overspill_shared.settings; what they are used fo
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator

@@ -10,6 +10,7 @@ from overspill_agent.slots import find_slots
 from overspill_agent.snapshot import Snapshot
 from overspill_shared import messages
 from overspill_shared.lifecycle import BurstState
+from overspill_shared.templates import Template
 
 NOW = 1_760_000_000.0
 HOSTS = (*(f"lead-{i}" for i in range(2)), *(f"burst-0-{i}" for i in range(4)), *(f"burst-1-{i}" for i in range(4)))
@@ -69,7 +70,7 @@ def make_template(**changes):
         "memory_mib": 32768,
         "zones": ("us-central1-a", "us-central1-b"),
     }
-    return messages.Template.model_validate({**content, **changes})
+    return Template.model_validate({**content, **changes})
 
 
 def make_slots(facts=None):

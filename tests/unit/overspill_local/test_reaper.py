@@ -129,8 +129,8 @@ signal.pause()
 
     assert len(found) == 2
     assert found[0].pid == process.pid
-    assert found[0].cmdline == " ".join([sys.executable, "-I", "-S", "-c", code, STUBBORN])[: reaper.MAX_CMDLINE]
-    assert found[1].cmdline == " ".join([sys.executable, "-I", "-S", "-c", STUBBORN])[: reaper.MAX_CMDLINE]
+    assert found[0].cmdline == f"{sys.executable} -I -S -c {code} {STUBBORN}"[: reaper.MAX_CMDLINE]
+    assert found[1].cmdline == f"{sys.executable} -I -S -c {STUBBORN}"[: reaper.MAX_CMDLINE]
     assert reap(marker, term_s=0, kill_s=5) == ()
     assert not is_alive(found[1].pid)
 
