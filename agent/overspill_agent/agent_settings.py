@@ -102,6 +102,9 @@ class AgentSettings(Settings):
         default=False,
         description="hold a job whose working directory lies under no mount of a template, or only say so",
     )
+    settle_s: Seconds = Field(
+        default=30, description="after the lead's start, a job that its own missing ranks could help waits so long"
+    )
     rejoin_timeout_s: Seconds = Field(default=300, description="lost ranks are waited for so long")
     unwanted_after_s: Seconds = Field(
         default=60, description="a burst on its way that no waiting job wants any more is ended after this"

@@ -154,7 +154,8 @@ def _let_pass(snapshot: Snapshot, demands: Iterable[Decision]) -> Iterable[Decis
     """Let others pass jobs that wait for a burst, where the scheduler would make them queue behind it."""
     if snapshot.facts.scheduler != "simple":
         return
-    waiting = {jobid for decision in demands if decision.code is not Code.FITS_NOW for jobid in decision.jobs}
+    at_home = (Code.FITS_NOW, Code.SETTLING)
+    waiting = {jobid for decision in demands if decision.code not in at_home for jobid in decision.jobs}
     for job in snapshot.pending:
         if job.jobid in waiting and job.urgency > LOWERED_URGENCY:
             yield Decision(

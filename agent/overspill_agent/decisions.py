@@ -42,6 +42,7 @@ class Code(StrEnum):
 
     NEVER_FITS_LOCALLY = "never-fits-locally"
     FITS_NOW = "fits-now"
+    SETTLING = "settling"
     IN_FLIGHT = "in-flight"
     NO_SLOT = "no-slot"
     TOO_LARGE = "too-large"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_shared.idset import format_idset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +67,9 @@ def served_by(snapshot: Snapshot, job: PendingJob) -> Decision | None:
     missing = job.demand.units - units_of(snapshot, job.demand, snapshot.home)
     if missing <= 0:
         return _hold(job, Code.FITS_NOW, f"{job.demand.describe()} fit on the ranks that are online")
+    returning = units_of(snapshot, job.demand, snapshot.returning)
+    if returning >= missing:
+        return _settling(snapshot, job)
     for burst, ranks in snapshot.capacity_ranks:
         if units_of(snapshot, job.demand, ranks) >= missing:
             return Decision(
@@ -76,7 +80,12 @@ def served_by(snapshot: Snapshot, job: PendingJob) -> Decision | None:
                 jobs=(job.jobid,),
                 slot=burst.slot,
             )
-    return None
+    return _settling(snapshot, job) if returning else None
+
+
+def _settling(snapshot: Snapshot, job: PendingJob) -> Decision:
+    ranks = format_idset(snapshot.returning)
+    return _hold(job, Code.SETTLING, f"the lead has just started, and its ranks {ranks} may come back")
 
 
 def _hold(job: PendingJob, code: Code, reason: str) -> Decision:

@@ -61,6 +61,7 @@ def read_facts(connection: FluxConnection) -> InstanceFacts:
         uid=uid,
         gid=_group_of(uid),
         topology=None if topology == DEFAULT_TOPOLOGY else topology,
+        started_at=float(connection.attribute("broker.starttime")),
     )
 
 

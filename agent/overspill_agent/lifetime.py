@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from overspill_agent.cooldown import cooldown_end
 from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.settling import settled_at
 from overspill_shared.lifecycle import BurstState
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def next_wakeup(snapshot: Snapshot, policy: Policy, now: float) -> float | None:
     """
     ends = (at for burst in snapshot.bursts for at in _deadlines(burst, policy))
     rests = (cooldown_end(snapshot, slot.name, policy) for slot in snapshot.slots if snapshot.pending)
-    return min((at for at in (*ends, *rests) if at > now), default=None)
+    settled = settled_at(snapshot.facts, policy) if snapshot.pending else 0.0
+    return min((at for at in (*ends, *rests, settled) if at > now), default=None)
 
 
 def teardown_due(burst: Burst, policy: Policy) -> float:

@@ -21,6 +21,7 @@ from overspill_agent.lifetime import next_wakeup
 from overspill_agent.losing import newly_lost, settle_losses
 from overspill_agent.observe import observe
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
+from overspill_agent.settling import returning_ranks
 from overspill_agent.snapshot import Snapshot
 from overspill_agent.store import BurstStore
 from overspill_shared.errors import FluxError, FluxUnavailable
@@ -193,6 +194,7 @@ class Agent:
 
     def _observe(self, now: float) -> Snapshot:
         before = self._snapshot()
+        before = replace(before, returning=returning_ranks(before, self._policy, now))
         after = observe(before, now)
         if is_due(after, now):
             after = replace(after, join_errors=self._instance.join_errors())

@@ -17,6 +17,8 @@ class Policy:
     """Whether a burst is used with fewer ranks than it wanted, or rolled back, at its join deadline."""
     requires_mounts: bool = False
     """Whether a job whose working directory no template shares with the lead is held, or only told."""
+    settle_s: float = 30
+    """After a lead's start its own ranks come back one by one; a pod starts its broker again after 15 s."""
     rejoin_timeout_s: float = 300
     """Ranks that an active burst has lost are waited for so long; a pod starts its broker again after 15 s."""
     unwanted_after_s: float = 60

@@ -47,6 +47,8 @@ class InstanceFacts:
     gid: int
     topology: str | None
     """`tbon.topo`, where it is not the default for a configured bootstrap."""
+    started_at: float | None = None
+    """When the lead broker started (epoch seconds); None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ class Snapshot:
     allocated: Ranks = field(default_factory=frozenset)
     holding: Mapping[int, Ranks] = field(default_factory=dict)
     """The jobs that have resources, with their ranks."""
+    returning: Ranks = field(default_factory=frozenset)
+    """The ranks outside slots that are offline, but may be back soon: see `settling`."""
     join_errors: Mapping[int, str] = field(default_factory=dict)
     """Why the lead refused ranks that tried to join; known only where a join's deadline has passed."""
 

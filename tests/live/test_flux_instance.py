@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_facts_describe_the_declared_instance(instance, flux):
         for rank in range(6)
     )
     assert facts.config == instance.layout.config()
+    assert 0 < time.time() - facts.started_at < 3600, "when its lead broker started"
     assert facts.flux_version == instance.command("flux", "getattr", "version")
     assert os.path.realpath(f"{facts.prefix}/libexec/flux/flux-shell") == os.path.realpath(
         instance.command("flux", "config", "builtin", "shell_path")
