@@ -92,6 +92,22 @@ class KubernetesApi(Protocol):
         """Give an object, or None if it, or its kind, does not exist."""
         ...
 
+    def list(
+        self, api_version: str, kind: str, *, namespace: str | None = None, label_selector: str = ""
+    ) -> tuple[dict[str, Any], ...]:
+        """Give every object of a kind that the selector chooses, in one namespace or, for None, in all of them.
+
+        None if the kind, or the namespace, does not exist. The answer is whole, or there is none.
+        """
+        ...
+
+    def delete(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> None:
+        """Have an object deleted, with all that it owns; returns at once, perhaps long before it is gone.
+
+        That it, or its kind, does not exist is no fault.
+        """
+        ...
+
     def list_pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
         """Give the pods that the selector chooses; none if the namespace does not exist."""
         ...

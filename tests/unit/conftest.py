@@ -151,6 +151,21 @@ class FakeKubernetes:
             return {**found, "status": {"conditions": [{"type": "Established", "status": "True"}]}}
         return found
 
+    def list(self, api_version, kind, *, namespace=None, label_selector=""):
+        self.faults.reach(f"list {kind}")
+        wanted = dict(item.split("=") for item in label_selector.split(",") if item)
+        return tuple(
+            manifest
+            for (its_kind, _, its_namespace), manifest in self.objects.items()
+            if its_kind == kind
+            and namespace in (None, its_namespace)
+            and wanted.items() <= (manifest["metadata"].get("labels") or {}).items()
+        )
+
+    def delete(self, api_version, kind, name, *, namespace=None):
+        self.faults.reach(f"delete {kind}")
+        self.objects.pop((kind, name, namespace), None)
+
     def list_pods(self, namespace, label_selector):
         self.faults.reach("list_pods")
         name = label_selector.removeprefix("job-name=")

@@ -1,4 +1,4 @@
-"""KubernetesApi over the official client: server-side apply and plain reads, of any kind of object.
+"""KubernetesApi over the official client: server-side apply, plain reads and deletes, of any kind of object.
 
 How a cluster is reached stands here, and what the API server's errors mean; what is put into a cluster does not.
 """
@@ -19,7 +19,7 @@ from overspill_shared import errors
 from overspill_shared.pods import Pod, PodPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 FIELD_MANAGER: Final = "overspill"
 TOKEN_REUSE_S: Final = 60.0
@@ -79,6 +79,28 @@ class KubernetesApiClient:
             return None
         return found
 
+    def list(
+        self, api_version: str, kind: str, *, namespace: str | None = None, label_selector: str = ""
+    ) -> tuple[dict[str, Any], ...]:
+        """List objects, in one answer: pages could be of different moments."""
+        try:
+            path = self._collection_path(api_version, kind, namespace)
+        except errors.NotFound:
+            return ()
+        query = [("labelSelector", label_selector)] if label_selector else []
+        listed = self._retrying(self._request, "GET", path, query=query, may_quote=kind != "Secret")
+        # Built-in kinds come without them in a list.
+        return tuple({"apiVersion": api_version, "kind": kind, **item} for item in listed["items"])
+
+    def delete(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> None:
+        """Delete an object; what it owns follows in the background."""
+        try:
+            path = self._path(api_version, kind, name, namespace)
+            query = [("propagationPolicy", "Background")]
+            self._retrying(self._request, "DELETE", path, query=query, may_quote=kind != "Secret")
+        except errors.NotFound:
+            return
+
     def list_pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
         """List pods."""
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
@@ -108,9 +130,12 @@ class KubernetesApiClient:
         configuration.api_key["BearerToken"] = bearer
 
     def _path(self, api_version: str, kind: str, name: str, namespace: str | None) -> str:
+        return f"{self._collection_path(api_version, kind, namespace or 'default')}/{quote(name, safe='')}"
+
+    def _collection_path(self, api_version: str, kind: str, namespace: str | None) -> str:
         plural, is_namespaced = self._resource(api_version, kind)
-        middle = f"namespaces/{quote(namespace or 'default', safe='')}/" if is_namespaced else ""
-        return f"{_group_path(api_version)}/{middle}{plural}/{quote(name, safe='')}"
+        middle = f"namespaces/{quote(namespace, safe='')}/" if is_namespaced and namespace else ""
+        return f"{_group_path(api_version)}/{middle}{plural}"
 
     def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
         """Give a kind's plural, and whether it lives in namespaces, as the server's discovery has it.
@@ -132,7 +157,7 @@ class KubernetesApiClient:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
-        query: list[tuple[str, str]] | None = None,
+        query: Sequence[tuple[str, str]] = (),
         may_quote: bool = True,
     ) -> Any:
         headers = {"Accept": "application/json"}
@@ -142,7 +167,7 @@ class KubernetesApiClient:
             return self._client.call_api(
                 path,
                 method,
-                query_params=query or [],
+                query_params=[*query],
                 header_params=headers,
                 body=body,
                 response_type="object",

@@ -182,6 +182,83 @@ def test_read_of_no_object_is_none(kubernetes, namespace):
     assert kubernetes.read("v1", "ConfigMap", "settings", namespace=namespace) is None
 
 
+def names_of(objects):
+    return sorted(item["metadata"]["name"] for item in objects)
+
+
+def labelled(namespace, name, **labels):
+    manifest = config_map(namespace, a="1")
+    return {**manifest, "metadata": {"name": name, "namespace": namespace, "labels": labels}}
+
+
+def test_list_gives_those_of_the_label_in_one_namespace(kubernetes, core, namespace):
+    other = core.create_namespace({"metadata": {"generateName": "case-"}}).metadata.name
+    kubernetes.apply(labelled(namespace, "mine", case=namespace))
+    kubernetes.apply(labelled(namespace, "another", case="another"))
+    kubernetes.apply(labelled(other, "elsewhere", case=namespace))
+
+    def listed(**where):
+        return kubernetes.list("v1", "ConfigMap", label_selector=f"case={namespace}", **where)
+
+    assert names_of(listed(namespace=namespace)) == ["mine"]
+    assert names_of(listed()) == ["elsewhere", "mine"]
+    assert {"mine", "another"} <= set(names_of(kubernetes.list("v1", "ConfigMap", namespace=namespace)))
+    assert listed(namespace=namespace)[0] == kubernetes.read("v1", "ConfigMap", "mine", namespace=namespace)
+
+
+def test_list_of_cluster_scoped_and_of_custom_objects(kubernetes, gadgets, namespace):
+    gadget = {"apiVersion": GADGET[0], "kind": GADGET[1], "metadata": {"name": "g", "namespace": namespace}}
+    kubernetes.apply({**gadget, "spec": {"size": 4}})
+
+    assert namespace in names_of(kubernetes.list("v1", "Namespace"))
+    (found,) = kubernetes.list(*GADGET, namespace=namespace)
+    assert found["spec"] == {"size": 4}
+
+
+@pytest.mark.parametrize("kind", [("v1", "Gizmo"), ("nowhere.overspill.dev/v1", "Gizmo"), ("v1", "ConfigMap")])
+def test_list_of_no_kind_or_no_namespace_is_empty(kubernetes, kind):
+    assert kubernetes.list(*kind, namespace="nowhere") == ()
+
+
+def test_delete_takes_an_object_away_and_again_is_no_fault(kubernetes, namespace):
+    kubernetes.apply(config_map(namespace, a="1"))
+
+    for _ in range(2):
+        kubernetes.delete("v1", "ConfigMap", "settings", namespace=namespace)
+
+    assert kubernetes.read("v1", "ConfigMap", "settings", namespace=namespace) is None
+
+
+@pytest.mark.parametrize("kind", [("v1", "Gizmo"), ("nowhere.overspill.dev/v1", "Gizmo"), ("v1", "ConfigMap")])
+def test_delete_of_no_kind_or_no_namespace_is_no_fault(kubernetes, kind):
+    kubernetes.delete(*kind, "g", namespace="nowhere")
+
+    assert kubernetes.list(*kind, namespace="nowhere") == ()
+
+
+def test_delete_lets_what_is_owned_follow(kubernetes, gadgets, core, namespace, needs_controllers):
+    gadget = {"apiVersion": GADGET[0], "kind": GADGET[1], "metadata": {"name": "g", "namespace": namespace}}
+    kubernetes.apply(gadget)
+    uid = kubernetes.read(*GADGET, "g", namespace=namespace)["metadata"]["uid"]
+    owned = config_map(namespace, a="1")
+    owner = {"apiVersion": GADGET[0], "kind": GADGET[1], "name": "g", "uid": uid}
+    owned["metadata"]["ownerReferences"] = [owner]
+    core.create_namespaced_config_map(namespace, owned)
+
+    kubernetes.delete(*GADGET, "g", namespace=namespace)
+
+    eventually(lambda: kubernetes.read("v1", "ConfigMap", "settings", namespace=namespace) is None)
+
+
+def test_list_and_delete_with_a_wrong_token_are_permission_denied(make_kubernetes, namespace):
+    stranger = make_kubernetes(token="ya29.another")
+
+    with pytest.raises(PermissionDenied):
+        stranger.list("v1", "ConfigMap", namespace=namespace)
+    with pytest.raises(PermissionDenied):
+        stranger.delete("v1", "ConfigMap", "settings", namespace=namespace)
+
+
 def test_list_pods_gives_those_of_the_label_with_their_phases(kubernetes, core, namespace):
     for name in ("burst-0-0-a", "burst-0-1-b"):
         core.create_namespaced_pod(namespace, pod(name))
