@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from overspill_shared import names
 from overspill_shared.errors import CapacityUnavailable, CloudError, QuotaExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NODE_POOL: Final = "burst"
-"""The one node pool of a burst's cluster."""
+BURST_POOL: Final = "burst"
+"""The node pool of a burst's cluster that its brokers run on."""
 
 _CAPACITY_MARKS: Final = ("GCE_STOCKOUT", "ZONE_RESOURCE_POOL_EXHAUSTED")
 _QUOTA_MARKS: Final = ("GCE_QUOTA_EXCEEDED", "QUOTA_EXCEEDED")
@@ -66,18 +67,70 @@ class ClusterSpec:
     is_spot: bool
 
 
+class NodePoolStatus(StrEnum):
+    """GKE's own (google.container.v1.NodePool.Status)."""
+
+    UNKNOWN = "STATUS_UNSPECIFIED"
+    PROVISIONING = "PROVISIONING"
+    RUNNING = "RUNNING"
+    RUNNING_WITH_ERROR = "RUNNING_WITH_ERROR"
+    """Some of its nodes are missing."""
+    RECONCILING = "RECONCILING"
+    STOPPING = "STOPPING"
+    ERROR = "ERROR"
+
+    @classmethod
+    def _missing_(cls, value: object) -> NodePoolStatus:  # noqa: ARG003 - Enum's signature
+        """A state that this release does not know."""
+        return cls.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePool:
+    """A node pool of a cluster that exists."""
+
+    name: str
+    node_count: int
+    """The size that it was last given; an autoscaler may have gone its own way since."""
+    status: NodePoolStatus
+    complaints: tuple[Complaint, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """A cluster that exists."""
 
     name: str
+    zone: str
     status: ClusterStatus
     labels: Mapping[str, str]
+    created_at: float
+    """Epoch seconds."""
+    pools: tuple[NodePool, ...] = ()
     endpoint: str = ""
     """Host, or host:port, of its Kubernetes API; empty until it runs."""
     ca_pem: bytes = b""
     """Who vouches for that API's certificate; empty: the public authorities do."""
     complaints: tuple[Complaint, ...] = ()
+
+    @property
+    def spec_hash(self) -> str:
+        """Tell what it was made as (cluster_spec.spec_hash), whatever its size and its end; empty if nothing says so."""
+        return self.labels.get(names.LABEL_SPEC_HASH, "")
+
+    def pool(self, name: str) -> NodePool | None:
+        """Give the node pool of this name, or None."""
+        return next((pool for pool in self.pools if pool.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterListing:
+    """What one look at all zones showed."""
+
+    clusters: tuple[Cluster, ...]
+    """Those labelled `overspill=true`, of every deployment; names.is_ours tells whose a cluster is."""
+    missing_zones: tuple[str, ...] = ()
+    """Zones that did not answer: about clusters there the listing says nothing."""
 
 
 class OperationKind(StrEnum):

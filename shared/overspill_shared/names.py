@@ -40,6 +40,7 @@ LABEL_BURST_ID: Final = "burst-id"
 LABEL_GENERATION: Final = "generation"
 LABEL_REVISION: Final = "revision"
 LABEL_EXPIRES: Final = "expires"
+LABEL_SPEC_HASH: Final = "spec-hash"
 
 
 def canonical_json(content: Any) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overspill_shared.clusters import Cluster, ClusterOperation, ClusterSpec
+    from overspill_shared.clusters import Cluster, ClusterListing, ClusterOperation, ClusterSpec
     from overspill_shared.messages import Message
     from overspill_shared.pods import Pod
 
@@ -56,6 +56,13 @@ class Clusters(Protocol):
         """Give a cluster, or None if there is none of that name."""
         ...
 
+    def list(self) -> ClusterListing:
+        """Give every cluster labelled `overspill=true`, in all zones, and the zones that did not answer.
+
+        A partial answer is no error: who decides by what is not there must look at `missing_zones`.
+        """
+        ...
+
     def create(self, zone: str, spec: ClusterSpec) -> None:
         """Have a cluster made; returns at once, long before it runs.
 
@@ -67,6 +74,13 @@ class Clusters(Protocol):
         """Have a cluster deleted; returns at once, long before it is gone.
 
         Raises NotFound, or Busy while another operation runs on it.
+        """
+        ...
+
+    def resize(self, zone: str, name: str, node_count: int) -> None:
+        """Have the burst's node pool made so large; returns at once, and repeating it changes nothing.
+
+        Raises NotFound (no such cluster or pool), QuotaExceeded, or Busy while another operation runs on the cluster.
         """
         ...
 

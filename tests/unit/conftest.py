@@ -4,7 +4,16 @@ import dataclasses
 
 import pytest
 
-from overspill_shared.clusters import Cluster, ClusterOperation, ClusterStatus, OperationKind
+from overspill_shared.clusters import (
+    BURST_POOL,
+    Cluster,
+    ClusterListing,
+    ClusterOperation,
+    ClusterStatus,
+    NodePool,
+    NodePoolStatus,
+    OperationKind,
+)
 from overspill_shared.errors import AlreadyExists, Busy, NotFound
 from overspill_shared.pods import Pod, PodPhase
 
@@ -77,6 +86,7 @@ class FakeClusters:
         self.create_s, self.delete_s = create_s, delete_s
         self.known = {}
         self.changes_at = {}
+        self.missing_zones = set()
         self.log = []
         self.created = []
 
@@ -95,7 +105,14 @@ class FakeClusters:
             raise AlreadyExists(f"{spec.name} exists already.")
         self.created.append(spec)
         self.put(
-            Cluster(name=spec.name, status=ClusterStatus.PROVISIONING, labels=spec.labels),
+            Cluster(
+                name=spec.name,
+                zone=zone,
+                status=ClusterStatus.PROVISIONING,
+                labels=spec.labels,
+                created_at=self.clock.now(),
+                pools=(NodePool(name=BURST_POOL, node_count=spec.node_count, status=NodePoolStatus.PROVISIONING),),
+            ),
             self.clock.now() + self.create_s,
         )
 
@@ -109,6 +126,28 @@ class FakeClusters:
             raise Busy(f"{name} cannot be changed now.")
         self.put(dataclasses.replace(cluster, status=ClusterStatus.STOPPING), self.clock.now() + self.delete_s)
 
+    def list(self):
+        self.faults.reach("list")
+        for name in tuple(self.known):
+            self._pass_time(name)
+        seen = tuple(cluster for cluster in self.known.values() if cluster.zone not in self.missing_zones)
+        ours = tuple(cluster for cluster in seen if cluster.labels.get("overspill") == "true")
+        return ClusterListing(clusters=ours, missing_zones=tuple(sorted(self.missing_zones)))
+
+    def resize(self, zone, name, node_count):
+        self.faults.reach("resize")
+        self._pass_time(name)
+        cluster = self.known.get(name)
+        if cluster is None:
+            raise NotFound(f"there is no {name}.")
+        if cluster.status in (ClusterStatus.PROVISIONING, ClusterStatus.STOPPING):
+            raise Busy(f"{name} cannot be changed now.")
+        pools = tuple(
+            dataclasses.replace(pool, node_count=node_count) if pool.name == BURST_POOL else pool
+            for pool in cluster.pools
+        )
+        self.put(dataclasses.replace(cluster, pools=pools), self.changes_at[name])
+
     def operations(self, zone, name):
         self.faults.reach("operations")
         return tuple(operation for about, operation in self.log if about == name)
@@ -118,7 +157,9 @@ class FakeClusters:
         if cluster is None or self.clock.now() < self.changes_at[name]:
             return
         if cluster.status is ClusterStatus.PROVISIONING:
-            self.put(dataclasses.replace(cluster, status=ClusterStatus.RUNNING, endpoint="10.0.0.1", ca_pem=b"CA"))
+            pools = tuple(dataclasses.replace(pool, status=NodePoolStatus.RUNNING) for pool in cluster.pools)
+            running = {"status": ClusterStatus.RUNNING, "endpoint": "10.0.0.1", "ca_pem": b"CA", "pools": pools}
+            self.put(dataclasses.replace(cluster, **running))
         elif cluster.status is ClusterStatus.STOPPING:
             del self.known[name]
             self.log.append((name, ClusterOperation(kind=OperationKind.DELETE, is_done=True)))

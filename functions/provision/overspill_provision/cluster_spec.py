@@ -14,18 +14,26 @@ if TYPE_CHECKING:
     from overspill_shared.messages import BurstRequest
 
 
+def spec_hash(request: BurstRequest) -> str:
+    """Give the hash of what kind of nodes are asked for; size, end and revision may change, this may not."""
+    return names.content_hash({"template": request.template.model_dump(mode="json"), "zone": request.zone})[:32]
+
+
 def build_cluster_spec(request: BurstRequest) -> ClusterSpec:
     """Give the cluster: as many nodes as wanted, labelled so that it is ours beyond doubt and has an end."""
     return ClusterSpec(
         name=names.cluster_name(request.burst_id),
-        labels=names.cluster_labels(
-            deployment=request.deployment,
-            lead=request.lead.id,
-            burst=request.burst_id,
-            generation=request.generation,
-            expires_at=request.hard_end_at,
-            revision=request.revision,
-        ),
+        labels={
+            **names.cluster_labels(
+                deployment=request.deployment,
+                lead=request.lead.id,
+                burst=request.burst_id,
+                generation=request.generation,
+                expires_at=request.hard_end_at,
+                revision=request.revision,
+            ),
+            names.LABEL_SPEC_HASH: spec_hash(request),
+        },
         machine_type=request.template.machine_type,
         node_count=request.size,
         is_spot=request.template.spot,

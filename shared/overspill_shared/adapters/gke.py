@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import base64
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as google_errors
 from google.cloud import container_v1
 
-from overspill_shared import errors
+from overspill_shared import errors, names
 from overspill_shared.clusters import (
-    NODE_POOL,
+    BURST_POOL,
     Cluster,
+    ClusterListing,
     ClusterOperation,
     ClusterSpec,
     ClusterStatus,
     Complaint,
+    NodePool,
+    NodePoolStatus,
     OperationKind,
     failure_of,
 )
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KINDS: Final = {"CREATE_CLUSTER": OperationKind.CREATE, "DELETE_CLUSTER": OperationKind.DELETE}
+_ANY_LOCATION: Final = "-"
 _OK: Final = 0
 """google.rpc.Code of what did not fail."""
 _RATE_LIMIT: Final = "RATE_LIMIT_EXCEEDED"
@@ -52,6 +57,16 @@ class GkeClusters:
         except errors.NotFound:
             return None
 
+    def list(self) -> ClusterListing:
+        """List the clusters of every zone; GKE has no filter, so ours are chosen here."""
+        parent = self._parent(_ANY_LOCATION)
+        with _translated(f"{parent}/clusters"):
+            listed = self._client.list_clusters(parent=parent, **self._options)
+        ours = (item for item in listed.clusters if item.resource_labels.get(names.LABEL_OURS) == "true")
+        return ClusterListing(
+            clusters=tuple(_cluster(item) for item in ours), missing_zones=tuple(listed.missing_zones)
+        )
+
     def create(self, zone: str, spec: ClusterSpec) -> None:
         """Begin to create a cluster."""
         with _translated(self._path(zone, spec.name)):
@@ -62,6 +77,12 @@ class GkeClusters:
         path = self._path(zone, name)
         with _translated(path):
             self._client.delete_cluster(name=path, **self._options)
+
+    def resize(self, zone: str, name: str, node_count: int) -> None:
+        """Begin to resize the burst's node pool."""
+        path = f"{self._path(zone, name)}/nodePools/{BURST_POOL}"
+        with _translated(path):
+            self._client.set_node_pool_size(request={"name": path, "node_count": node_count}, **self._options)
 
     def operations(self, zone: str, name: str) -> tuple[ClusterOperation, ...]:
         """List the zone's operations, and give those on the cluster."""
@@ -86,7 +107,7 @@ def _cluster_message(spec: ClusterSpec) -> container_v1.Cluster:
         resource_labels=dict(spec.labels),
         node_pools=[
             container_v1.NodePool(
-                name=NODE_POOL,
+                name=BURST_POOL,
                 initial_node_count=spec.node_count,
                 config=container_v1.NodeConfig(machine_type=spec.machine_type, spot=spec.is_spot),
             )
@@ -97,10 +118,23 @@ def _cluster_message(spec: ClusterSpec) -> container_v1.Cluster:
 def _cluster(message: Any) -> Cluster:
     return Cluster(
         name=message.name,
+        zone=message.location,
         status=ClusterStatus(message.status.name),
         labels=dict(message.resource_labels),
+        created_at=datetime.fromisoformat(message.create_time).timestamp(),
+        pools=tuple(_pool(item) for item in message.node_pools),
         endpoint=message.endpoint,
         ca_pem=base64.b64decode(message.master_auth.cluster_ca_certificate),
+        complaints=_complaints(message.conditions),
+    )
+
+
+def _pool(message: Any) -> NodePool:
+    return NodePool(
+        name=message.name,
+        # Despite its name it follows SetNodePoolSize.
+        node_count=message.initial_node_count,
+        status=NodePoolStatus(message.status.name),
         complaints=_complaints(message.conditions),
     )
 

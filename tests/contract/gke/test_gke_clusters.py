@@ -16,7 +16,7 @@ from overspill_local.gke import FaultyCall, OperationFault, stockout
 from overspill_shared import names
 from overspill_shared.adapters.gcp_clients import cluster_manager_client
 from overspill_shared.adapters.gke import GkeClusters
-from overspill_shared.clusters import ClusterSpec, ClusterStatus, OperationKind, failure_of
+from overspill_shared.clusters import BURST_POOL, ClusterSpec, ClusterStatus, NodePoolStatus, OperationKind, failure_of
 from overspill_shared.errors import (
     AlreadyExists,
     Busy,
@@ -97,6 +97,72 @@ def test_get_of_another_zone_is_none(slow_clusters):
     slow_clusters.create(ZONE, spec())
 
     assert slow_clusters.get("us-central1-b", NAME) is None
+
+
+def test_get_tells_zone_pools_and_when_it_was_made(clusters, wait_for_status):
+    before = time.time()
+    clusters.create(ZONE, spec())
+
+    cluster = wait_for_status(ClusterStatus.RUNNING)
+
+    assert cluster.zone == ZONE
+    assert before <= cluster.created_at <= time.time()
+    pool = cluster.pool(BURST_POOL)
+    assert (pool.node_count, pool.status, pool.complaints) == (4, NodePoolStatus.RUNNING, ())
+    assert cluster.pool("nobody") is None
+
+
+def test_list_shows_labelled_clusters_of_all_zones(slow_clusters, slow_gke):
+    other = names.cluster_name("f" * 32)
+    slow_clusters.create(ZONE, spec())
+    slow_clusters.create("europe-west4-b", spec(name=other))
+    slow_clusters.create(ZONE, spec(name="foreign", labels={"overspill": "no"}))
+    slow_clusters.create(ZONE, spec(name="unlabelled", labels={}))
+    GkeClusters(slow_gke.client, "another-project").create(ZONE, spec())
+
+    listing = slow_clusters.list()
+
+    assert {(cluster.name, cluster.zone) for cluster in listing.clusters} == {(NAME, ZONE), (other, "europe-west4-b")}
+    assert listing.missing_zones == ()
+    assert all(cluster.status is ClusterStatus.PROVISIONING for cluster in listing.clusters)
+
+
+def test_list_names_the_zones_that_did_not_answer(slow_clusters, slow_gke):
+    slow_clusters.create(ZONE, spec())
+    slow_gke.server.faults.missing_zones.add(ZONE)
+
+    listing = slow_clusters.list()
+
+    assert (listing.clusters, listing.missing_zones) == ((), (ZONE,))
+
+
+def test_resize_changes_the_burst_pool_and_may_be_repeated(clusters, wait_for_status):
+    clusters.create(ZONE, spec())
+    wait_for_status(ClusterStatus.RUNNING)
+
+    for node_count in (6, 6, 0):
+        eventually(lambda count=node_count: not_busy(lambda: clusters.resize(ZONE, NAME, count)))
+        eventually(lambda count=node_count: clusters.get(ZONE, NAME).pool(BURST_POOL).node_count == count)
+
+
+def not_busy(call) -> bool:
+    try:
+        call()
+    except Busy:
+        return False
+    return True
+
+
+def test_resize_while_another_operation_runs_is_busy(slow_clusters):
+    slow_clusters.create(ZONE, spec())
+
+    with pytest.raises(Busy):
+        slow_clusters.resize(ZONE, NAME, 6)
+
+
+def test_resize_of_no_cluster_is_not_found(clusters):
+    with pytest.raises(NotFound, match=NAME):
+        clusters.resize(ZONE, NAME, 6)
 
 
 def test_create_again_exists_already(slow_clusters):
@@ -185,6 +251,8 @@ def test_every_call_without_a_server_is_unavailable_in_time():
         lambda: clusters.create(ZONE, spec()),
         lambda: clusters.delete(ZONE, NAME),
         lambda: clusters.operations(ZONE, NAME),
+        lambda: clusters.resize(ZONE, NAME, 1),
+        clusters.list,
     ]
 
     for call in calls:

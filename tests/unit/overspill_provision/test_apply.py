@@ -23,9 +23,15 @@ ALL_KINDS = ["accepted", "cluster-creating", "cluster-running", "minicluster-cre
 
 def our_cluster(request, status, **changes):
     spec = build_cluster_spec(request)
-    return dataclasses.replace(
-        Cluster(name=spec.name, status=status, labels=spec.labels, endpoint="10.0.0.1"), **changes
+    cluster = Cluster(
+        name=spec.name,
+        zone=request.zone,
+        status=status,
+        labels=spec.labels,
+        created_at=request.requested_at,
+        endpoint="10.0.0.1",
     )
+    return dataclasses.replace(cluster, **changes)
 
 
 def test_provision_from_nothing_reports_each_step_until_ready(deliver, burst_request, publisher, clusters, kubernetes):

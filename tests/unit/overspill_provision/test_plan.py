@@ -51,7 +51,13 @@ def cluster(request_):
     spec = build_cluster_spec(request_)
 
     def build(status, **changes):
-        cluster = Cluster(name=spec.name, status=ClusterStatus(status), labels=spec.labels)
+        cluster = Cluster(
+            name=spec.name,
+            zone=request_.zone,
+            status=ClusterStatus(status),
+            labels=spec.labels,
+            created_at=request_.requested_at,
+        )
         return dataclasses.replace(cluster, **changes)
 
     return build

@@ -15,7 +15,8 @@ def put(clusters, teardown_request):
             deployment="prod", lead=lead, burst=request.burst_id, generation=request.generation, expires_at=1e9
         )
         name = names.cluster_name(request.burst_id)
-        clusters.put(Cluster(name=name, status=status, labels=labels), changes_at)
+        cluster = Cluster(name=name, zone=request.zone, status=status, labels=labels, created_at=request.generation)
+        clusters.put(cluster, changes_at)
         return name
 
     return put

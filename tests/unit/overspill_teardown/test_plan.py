@@ -20,7 +20,8 @@ def cluster_of(request, status, **labels):
         expires_at=1e9,
     )
     kept = {key: value for key, value in {**ours, **labels}.items() if value is not None}
-    return Cluster(name=names.cluster_name(request.burst_id), status=status, labels=kept)
+    name = names.cluster_name(request.burst_id)
+    return Cluster(name=name, zone=request.zone, status=status, labels=kept, created_at=request.generation)
 
 
 @pytest.mark.parametrize(
