@@ -115,7 +115,7 @@ class Cluster:
 
     @property
     def spec_hash(self) -> str:
-        """Tell what it was made as (cluster_spec.spec_hash), whatever its size and its end; empty if nothing says so."""
+        """The hash of what kind of nodes it was made for, which no revision changes; empty if nothing says so."""
         return self.labels.get(names.LABEL_SPEC_HASH, "")
 
     def pool(self, name: str) -> NodePool | None:
