@@ -12,9 +12,16 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
-from overspill_agent.burst_requests import build_request, build_teardown, build_unknown_teardown, record_of
+from overspill_agent.burst_requests import (
+    build_renewal,
+    build_request,
+    build_teardown,
+    build_unknown_teardown,
+    record_of,
+)
 from overspill_agent.decide import LOWERED_URGENCY
 from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.leases import renewed_until
 from overspill_agent.mounts import lacks_mount
 from overspill_shared import names
 from overspill_shared.errors import CloudError, MalformedMessage, OverspillError
@@ -102,6 +109,7 @@ class Actions:
                 DecisionKind.LEAVE: self._leave,
                 DecisionKind.TEARDOWN: self._teardown,
                 DecisionKind.RELEASE: self._release,
+                DecisionKind.RENEW_LEASE: self._renew_lease,
             }
             return step[decision.kind](burst, decision, now)
 
@@ -243,6 +251,18 @@ class Actions:
         self._instance.undrain(burst.ranks)
         self._store.save(burst.model_copy(update={"has_drained": False}))
         log.info("slot.released", extra={"slot": burst.slot})
+        return Outcome.CHANGED
+
+    def _renew_lease(self, burst: Burst, decision: Decision, now: float) -> Outcome:
+        del decision
+        renewal = build_renewal(self._identity, burst, expires_at=renewed_until(burst, self._policy, now))
+        try:
+            self._publisher.publish(renewal)
+        except CloudError as exc:
+            log.warning("lease.not_renewed", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
+            return Outcome.FAILED
+        self._store.save(burst.model_copy(update={"lease_expires_at": renewal.expires_at}))
+        log.info("lease.renewed", extra={"expires_in_s": round(renewal.expires_at - now), "slot": burst.slot})
         return Outcome.CHANGED
 
     def _tell(self, decision: Decision) -> Outcome:

@@ -111,7 +111,9 @@ class AgentSettings(Settings):
     )
     max_lifetime_s: Seconds = Field(default=8 * 3600, description="nothing of a burst exists for longer")
     drain_before_end_s: Seconds = Field(default=900, description="drained so long before its hard end")
-    lease_s: Seconds = Field(default=1800, description="length of a lease")
+    lease_s: Seconds = Field(
+        default=1800, description="a burst whose lease was not renewed for so long is removed by the next sweep"
+    )
     leave_timeout_s: Seconds = Field(default=120, description="brokers may take so long to leave")
     teardown_retry_s: Seconds = Field(default=300, description="an unconfirmed teardown is asked for again")
     cooldown_s: Seconds = Field(default=60, description="rest of a slot after a failure, doubling")
@@ -126,6 +128,10 @@ class AgentSettings(Settings):
                 "lifetime",
                 "max_lifetime_s must be more than join_timeout_s and drain_before_end_s together,"
                 " or a burst drains as soon as it has joined",
+            )
+        if self.lease_s < self.join_timeout_s:
+            raise PydanticCustomError(
+                "lease", "lease_s must be at least join_timeout_s, or the first lease may lapse before the ranks join"
             )
         return self
 

@@ -23,6 +23,7 @@ from overspill_shared.messages import (
     BurstRequest,
     Job,
     Lead,
+    LeaseRenewal,
     Runtime,
     TeardownReason,
     TeardownRequest,
@@ -151,7 +152,7 @@ def build_request(
         template=slot.template,
         zone=zone,
         runtime=identity.runtime,
-        expires_at=now + policy.lease_s,
+        expires_at=now + min(policy.lease_s, policy.max_lifetime_s),
         hard_end_at=now + policy.max_lifetime_s,
         requested_at=now,
         deadline_at=now + policy.join_timeout_s,
@@ -179,6 +180,7 @@ def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
         created_at=request.requested_at,
         deadline_at=request.deadline_at,
         hard_end_at=request.hard_end_at,
+        lease_expires_at=request.expires_at,
         history=(HistoryEntry(state=BurstState.REQUESTED, at=request.requested_at, cause=decision.reason),),
     )
 
@@ -193,6 +195,18 @@ def build_teardown(identity: Identity, burst: Burst, *, now: float) -> TeardownR
         zone=burst.zone,
         reason=burst.teardown_reason or TeardownReason.FAILED,
         requested_at=now,
+    )
+
+
+def build_renewal(identity: Identity, burst: Burst, *, expires_at: float) -> LeaseRenewal:
+    """Give the message that moves a burst's lease forward."""
+    return LeaseRenewal(
+        burst_id=burst.burst_id,
+        generation=burst.generation,
+        deployment=identity.deployment,
+        lead=identity.lead.id,
+        zone=burst.zone,
+        expires_at=expires_at,
     )
 
 

@@ -57,6 +57,8 @@ class Burst(BaseModel):
     hard_end_at: float
     published_at: float | None = None
     """None until the request is known to be with Pub/Sub."""
+    lease_expires_at: float | None = None
+    """The end of the lease, as it was last published; None in records of releases without leases."""
     idle_since: float | None = None
     """Since when its ranks have no work; before it is active: since when no waiting job wants it."""
     has_drained: bool = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from overspill_agent.cooldown import cooldown_end, cooling
 from overspill_agent.decisions import Code, Decision, DecisionKind
 from overspill_agent.demand_matching import need_from, needs_from, one_of_each, served_by
+from overspill_agent.leases import decide_leases
 from overspill_agent.lifetime import decide_lifetimes
 from overspill_agent.mounts import lacks_mount
 
@@ -32,7 +33,8 @@ def decide(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ..
     """Decide everything that is to be done now, the no-ops with their reasons included."""
     demands = tuple(decide_demand(snapshot, policy, now))
     wanted = wanted_bursts(demands)
-    return (*decide_lifetimes(snapshot, policy, now, wanted=wanted), *demands, *_let_pass(snapshot, demands))
+    lifetimes = decide_lifetimes(snapshot, policy, now, wanted=wanted)
+    return (*decide_leases(snapshot, policy, now), *lifetimes, *demands, *_let_pass(snapshot, demands))
 
 
 def decide_demand(snapshot: Snapshot, policy: Policy, now: float) -> Iterable[Decision]:

@@ -29,6 +29,8 @@ class DecisionKind(StrEnum):
     """Tell a drained burst's brokers to exit."""
     TEARDOWN = "teardown"
     """Publish a teardown request."""
+    RENEW_LEASE = "renew-lease"
+    """Publish that a burst is still wanted."""
     RELEASE = "release"
     """Undrain the ranks of a burst that is gone: its slot can be used again."""
     LOWER_URGENCY = "lower-urgency"
@@ -58,6 +60,7 @@ class Code(StrEnum):
     FAILED = "failed"
     UNCONFIRMED = "unconfirmed"
     REMOVED = "removed"
+    LEASE = "lease"
     HEAD_OF_LINE = "head-of-line"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from overspill_agent.cooldown import cooldown_end
 from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.leases import renewal_due
 from overspill_agent.settling import settled_at
 from overspill_shared.lifecycle import BurstState
 
@@ -37,9 +38,10 @@ def next_wakeup(snapshot: Snapshot, policy: Policy, now: float) -> float | None:
     A deadline in the past is left out: its decision was due already, and what it waits for is an event.
     """
     ends = (at for burst in snapshot.bursts for at in _deadlines(burst, policy))
+    leases = (at for burst in snapshot.bursts if (at := renewal_due(burst, policy)) is not None)
     rests = (cooldown_end(snapshot, slot.name, policy) for slot in snapshot.slots if snapshot.pending)
     settled = settled_at(snapshot.facts, policy) if snapshot.pending else 0.0
-    return min((at for at in (*ends, *rests, settled) if at > now), default=None)
+    return min((at for at in (*ends, *leases, *rests, settled) if at > now), default=None)
 
 
 def teardown_due(burst: Burst, policy: Policy) -> float:

@@ -28,6 +28,7 @@ class Policy:
     drain_before_end_s: float = 900
     """A burst is drained so long before its hard end."""
     lease_s: float = 1800
+    """A burst's right to exist, from its last renewal; renewals come so often that several may be lost."""
     leave_timeout_s: float = 120
     """From telling brokers to leave until teardown is requested even if some are still online."""
     teardown_retry_s: float = 300

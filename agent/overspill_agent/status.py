@@ -42,6 +42,7 @@ def as_json(bursts: tuple[Burst, ...], now: float) -> dict[str, Any]:
                 "ranks": burst.ranks_idset,
                 "jobs": list(burst.jobs),
                 "reason": burst.reason,
+                "lease_expires_at": burst.lease_expires_at,
                 "hard_end_at": burst.hard_end_at,
                 "error": burst.error.model_dump(mode="json", by_alias=True) if burst.error else None,
                 "history": [entry.model_dump(mode="json") for entry in burst.history],
@@ -54,7 +55,7 @@ def as_json(bursts: tuple[Burst, ...], now: float) -> dict[str, Any]:
 def as_table(bursts: tuple[Burst, ...], now: float) -> Table:
     """Give the status for a person."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("CLUSTER", "STATE", "FOR", "SLOT", "NODES", "RANKS", "ZONE", "JOBS", "WHY"):
+    for heading in ("CLUSTER", "STATE", "FOR", "SLOT", "NODES", "RANKS", "ZONE", "LEASE", "JOBS", "WHY"):
         table.add_column(heading, overflow="fold")
     for burst in bursts:
         why = burst.error.text if burst.error else burst.history[-1].cause if burst.history else burst.reason
@@ -66,6 +67,7 @@ def as_table(bursts: tuple[Burst, ...], now: float) -> Table:
             str(burst.size),
             burst.ranks_idset,
             burst.zone,
+            _lease(burst, now),
             str(len(burst.jobs)),
             escape(why),
         )
@@ -73,6 +75,13 @@ def as_table(bursts: tuple[Burst, ...], now: float) -> Table:
 
 
 _COLOURS = {BurstState.ACTIVE: "green", BurstState.FAILED: "red", BurstState.GONE: "dim"}
+
+
+def _lease(burst: Burst, now: float) -> str:
+    """Give what is left of a burst's lease; nothing renews that of one which failed, or is on its way out."""
+    if burst.lease_expires_at is None or burst.state is BurstState.GONE:
+        return "-"
+    return _duration(burst.lease_expires_at - now) if burst.lease_expires_at > now else "lapsed"
 
 
 def _duration(seconds: float) -> str:

@@ -123,6 +123,8 @@ def make_burst(state="ACTIVE", *, slot="burst-0", size=4, generation=int(NOW), a
         "published_at": at,
         "deadline_at": at + 1200,
         "hard_end_at": at + 8 * 3600,
+        # Until its hard end: only a test of leases wants renewals.
+        "lease_expires_at": at + 8 * 3600,
         "history": tuple(
             HistoryEntry(state=move, at=at, cause=f"became {move}") for move in ("REQUESTED", *_PATHS[state])
         ),

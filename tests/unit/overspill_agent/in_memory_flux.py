@@ -295,5 +295,9 @@ class Stage:
         return [message for message in self.publisher.events if isinstance(message, messages.BurstRequest)]
 
     @property
+    def renewals(self):
+        return [message for message in self.publisher.events if isinstance(message, messages.LeaseRenewal)]
+
+    @property
     def teardowns(self):
         return [message for message in self.publisher.events if isinstance(message, messages.TeardownRequest)]

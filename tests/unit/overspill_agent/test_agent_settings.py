@@ -49,6 +49,11 @@ def test_policy_takes_each_of_its_numbers_from_the_settings(field):
     assert getattr(load_agent_settings({f"OVERSPILL_{field.upper()}": str(value)}).policy(), field) == value
 
 
+def test_load_of_a_lease_that_may_lapse_before_the_ranks_join_raises():
+    assert "lease_s must be at least join_timeout_s" in refused({"OVERSPILL_LEASE_S": "1199"}).text
+    assert load_agent_settings({"OVERSPILL_LEASE_S": "1200"}).lease_s == 1200
+
+
 def test_load_reads_file_environment_and_flags_in_this_order(file):
     path = file('deployment = "file"\nlead_id = "file"\nlog_level = "error"\n')
 

@@ -56,9 +56,9 @@ def test_as_table_has_a_row_for_each_burst():
 
     heading, *rows = printed(first, second, now=NOW + 125).splitlines()
 
-    assert heading.split() == ["CLUSTER", "STATE", "FOR", "SLOT", "NODES", "RANKS", "ZONE", "JOBS", "WHY"]
+    assert heading.split() == ["CLUSTER", "STATE", "FOR", "SLOT", "NODES", "RANKS", "ZONE", "LEASE", "JOBS", "WHY"]
     assert len(rows) == 2
-    assert rows[0].split()[:8] == [
+    assert rows[0].split()[:9] == [
         f"overspill-{first.burst_id[:12]}",
         "ACTIVE",
         "2m5s",
@@ -66,6 +66,7 @@ def test_as_table_has_a_row_for_each_burst():
         "4",
         "2-5",
         "us-central1-a",
+        "7h57m",
         "1",
     ]
 
@@ -109,3 +110,21 @@ def test_as_table_shows_every_state(state):
 )
 def test_duration_gives_the_two_largest_units(seconds, text):
     assert _duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("state", "expires_at", "shown"),
+    [
+        ("ACTIVE", NOW + 1500, "25m0s"),
+        ("ACTIVE", NOW, "lapsed"),
+        ("FAILED", NOW - 1, "lapsed"),
+        ("ACTIVE", None, "-"),
+        ("GONE", NOW + 60, "-"),
+    ],
+)
+def test_as_table_shows_what_is_left_of_the_lease(state, expires_at, shown):
+    assert shown in row(make_burst(state, lease_expires_at=expires_at)).split()
+
+
+def test_as_json_has_the_end_of_the_lease():
+    assert as_json((make_burst(lease_expires_at=NOW + 9),), NOW)["bursts"][0]["lease_expires_at"] == NOW + 9
