@@ -10,12 +10,18 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from overspill_agent.agent_settings import AgentSettings
 from overspill_provision.settings import ProvisionSettings
 from overspill_shared import lifecycle, messages
 from overspill_shared.settings import ENV_PREFIX, Settings
+from overspill_shared.templates import NodeShape
+from overspill_shared.volumes import Volume
 from overspill_teardown.settings import TeardownSettings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 DOCS = Path(__file__).resolve().parent
 SCHEMA_PATTERN = "messages/*.schema.json"
@@ -90,6 +96,13 @@ cores = 4
 memory_mib = 32768
 price_usd_per_h = 0.42
 zones = ["us-central1-a", "us-central1-f"]
+threads_per_core = 1
+compact_placement = true
+
+[[templates.hpc.volumes]]
+name = "home"
+mount_path = "/home"
+nfs = {{ server = "10.0.0.2", path = "/home" }}
 ```
 """
 
@@ -100,7 +113,9 @@ def _settings() -> str:
         ("The function provision", ProvisionSettings),
         ("The function teardown", TeardownSettings),
     )
-    return SETTINGS_INTRODUCTION + "".join(_section(title, model) for title, model in sections)
+    tables = (("A template", "templates.<name>", NodeShape), ("A volume", "templates.<name>.volumes", Volume))
+    agent, *functions = [_section(title, model) for title, model in sections]
+    return SETTINGS_INTRODUCTION + agent + "".join(_table(*table) for table in tables) + "".join(functions)
 
 
 def _section(title: str, model: type[Settings]) -> str:
@@ -112,6 +127,15 @@ def _section(title: str, model: type[Settings]) -> str:
         rows.append(f"| `{name}` | `{ENV_PREFIX}{name.upper()}` | {default} | {text} |")
     head = "| setting | variable | default | meaning |\n|---|---|---|---|\n"
     return f"\n## {title}\n\n{head}" + "\n".join(rows) + "\n"
+
+
+def _table(title: str, key: str, model: type[BaseModel]) -> str:
+    rows = []
+    for name, field in sorted(model.model_fields.items()):
+        default = "required" if field.is_required() else f"`{field.default}`" if field.default else "-"
+        rows.append(f"| `{name}` | {default} | {field.description or ''} |")
+    head = "| key | default | meaning |\n|---|---|---|\n"
+    return f"\n## {title}: `{key}`\n\n{head}" + "\n".join(rows) + "\n"
 
 
 def _schemas_in(docs: Path) -> set[str]:

@@ -13,22 +13,10 @@ from pydantic_core import PydanticCustomError
 from overspill_agent.policy import Policy
 from overspill_agent.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
-from overspill_shared.fields import (
-    Count,
-    FilePath,
-    FluxVersion,
-    Gpus,
-    HostName,
-    ImageRef,
-    MachineType,
-    MemoryMib,
-    Name,
-    PriceUsdPerH,
-    Zone,
-)
+from overspill_shared.fields import HostName, ImageRef, Name
 from overspill_shared.sealing import parse_public_key
 from overspill_shared.settings import Settings, load
-from overspill_shared.templates import Template
+from overspill_shared.templates import NodeShape, Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,21 +39,10 @@ class SlotSettings(BaseModel):
     template: Name = DEFAULT_TEMPLATE
 
 
-class TemplateSettings(BaseModel):
-    """A kind of node that can be rented: Template without its name, which is the table's."""
+class TemplateSettings(NodeShape):
+    """A kind of node that can be rented: Template without its name, which is the table's; no key may be unknown."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    machine_type: MachineType
-    cores: Count
-    memory_mib: MemoryMib
-    zones: tuple[Zone, ...] = Field(min_length=1)
-    gpus: Gpus = 0
-    price_usd_per_h: PriceUsdPerH | None = None
-    spot: bool = False
-    app_image: ImageRef | None = None
-    flux_version: FluxVersion | None = None
-    mounts: tuple[FilePath, ...] = ()
+    model_config = ConfigDict(extra="forbid")
 
 
 class AgentSettings(Settings):

@@ -1,7 +1,7 @@
 """Whether a job finds its working directory on a burst's nodes, and what it writes there survives them. Pure.
 
-A template names the directories that lead and burst nodes share. Where a job's working directory lies under none of
-them, Flux runs it in /tmp of the node, and the node's disk goes with the burst.
+A template names the directories that lead and burst nodes share: its volumes, and its mounts. Where a job's working
+directory lies under none of them, Flux runs it in /tmp of the node, and the node's disk goes with the burst.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def lacks_mount(jobspec: Mapping[str, Any], templates: Iterable[Template]) -> st
     '/home/ada'
     """
     cwd = working_directory(jobspec)
-    if cwd is None or any(_is_under(cwd, mount) for template in templates for mount in template.mounts):
+    if cwd is None or any(_is_under(cwd, mount) for template in templates for mount in template.shared_directories):
         return None
     return cwd
 

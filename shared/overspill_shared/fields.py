@@ -24,6 +24,13 @@ PriceUsdPerH = Annotated[float, Field(ge=0)]
 ImageRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$")]
 MachineType = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
 FilePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]{0,254}$")]
+Directory = Annotated[
+    str,
+    Field(
+        pattern=r"^(/[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,80}){1,30}$",
+        description="absolute, not /; no part begins with a dot",
+    ),
+]
 FluxVersion = Annotated[str, Field(pattern=r"^[0-9]{1,5}\.[0-9]{1,5}\.[0-9]{1,5}([.+-][A-Za-z0-9.+-]{0,40})?$")]
 
 

@@ -6,6 +6,9 @@ from overspill_agent.mounts import lacks_mount, working_directory
 from overspill_agent.policy import Policy
 
 HOME_MOUNT = make_template(mounts=("/home", "/data/shared"))
+HOME_VOLUME = make_template(
+    volumes=({"name": "home", "mount_path": "/home", "nfs": {"server": "10.0.0.2", "path": "/vol1"}},)
+)
 BARE = make_template()
 
 
@@ -14,6 +17,8 @@ BARE = make_template()
     [
         pytest.param("/home/ada/run", [HOME_MOUNT], None, id="under a mount"),
         pytest.param("/home", [HOME_MOUNT], None, id="the mount itself"),
+        pytest.param("/home/ada/run", [HOME_VOLUME], None, id="under a volume"),
+        pytest.param("/scratch", [HOME_VOLUME], "/scratch", id="under no volume"),
         pytest.param("/homework", [HOME_MOUNT], "/homework", id="only begins alike"),
         pytest.param("/scratch", [HOME_MOUNT], "/scratch", id="under none"),
         pytest.param("/home/ada", [BARE], "/home/ada", id="no mounts at all"),

@@ -20,6 +20,15 @@ IDENTITY_CHANGES = [
     {"template": {"app_image": "example.org/app:2"}},
     {"template": {"flux_version": "0.88.1"}},
     {"template": {"mounts": ["/data"]}},
+    {"template": {"volumes": [{"name": "home", "mount_path": "/home", "claim": "hpc/home"}]}},
+    {"template": {"threads_per_core": 1}},
+    {"template": {"compact_placement": True}},
+    {"template": {"machine_type": "c2-standard-60", "tier_1_network": True}},
+    {"template": {"gvnic": False}},
+    {"template": {"gpus": 1, "accelerator_type": "nvidia-l4"}},
+    {"template": {"boot_disk_gib": 200}},
+    {"template": {"boot_disk_type": "pd-ssd"}},
+    {"template": {"image_streaming": True}},
     {"zone": "us-central1-b"},
     {"runtime": {"flux_version": "0.89.0"}},
     {"runtime": {"prefix": "/opt/flux"}},
@@ -39,7 +48,8 @@ def test_burst_id_depends_on_every_part_of_the_identity(burst_request, change):
 
 def test_identity_changes_above_forget_no_field(burst_request):
     tables = {"slot": m.Slot, "template": m.Template, "runtime": m.Runtime}
-    tried = {(key, *(value if key in tables else ())) for change in IDENTITY_CHANGES for key, value in change.items()}
+    changes = [(key, value) for change in IDENTITY_CHANGES for key, value in change.items()]
+    tried = {(key, field) for key, value in changes for field in (value if key in tables else [None])}
 
     assert set(burst_request().identity()) == {path[0] for path in tried}
     for table, model in tables.items():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from overspill_shared import messages as m
 from overspill_shared import names
 from overspill_shared.errors import ErrorClass
+from overspill_shared.volumes import Volume
 
 text = partial(st.from_regex, fullmatch=True)
 name = text(names.NAME_PATTERN)
@@ -36,6 +37,22 @@ leads = st.builds(
 )
 slots = st.builds(m.Slot, name=name, size=count, hosts=st.text(max_size=50))
 jobs = st.builds(m.Job, jobid=st.integers(0, 2**63), jobspec=json_objects, nodes=count)
+directory = text(r"(/[a-z0-9_][a-z0-9._-]{0,8}){1,4}")
+volumes = st.lists(
+    st.builds(
+        lambda source, **content: Volume(**content, **source),
+        name=name,
+        mount_path=directory,
+        read_only=st.booleans(),
+        source=st.one_of(
+            st.builds(lambda bucket: {"gcs_bucket": bucket}, text(r"[a-z0-9][a-z0-9._-]{1,30}[a-z0-9]")),
+            st.builds(lambda path: {"nfs": {"server": "10.0.0.2", "path": path}}, directory),
+            st.just({"claim": "hpc/home"}),
+        ),
+    ),
+    max_size=3,
+    unique_by=(lambda volume: volume.name, lambda volume: volume.mount_path),
+).map(tuple)
 templates = st.builds(
     m.Template,
     name=name,
@@ -48,6 +65,11 @@ templates = st.builds(
     zones=st.lists(zone, min_size=1, max_size=3).map(tuple),
     app_image=st.none() | image,
     flux_version=st.none() | text(r"[0-9]{1,2}\.[0-9]{1,3}\.[0-9]{1,3}"),
+    boot_disk_gib=st.none() | st.integers(10, 65536),
+    boot_disk_type=st.none() | st.sampled_from(["pd-standard", "pd-balanced", "pd-ssd", "hyperdisk-balanced"]),
+    gvnic=st.booleans(),
+    image_streaming=st.booleans(),
+    volumes=volumes,
     mounts=st.lists(text(r"/[A-Za-z0-9._/+-]{0,40}"), max_size=3).map(tuple),
 )
 runtimes = st.builds(
