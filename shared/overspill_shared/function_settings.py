@@ -20,7 +20,10 @@ class FunctionSettings(Settings):
     """What every function is told by its deployment."""
 
     project: str = Field(min_length=1)
-    """Google Cloud project of topics and clusters; GOOGLE_CLOUD_PROJECT where it is not set."""
+    """Google Cloud project of the topics; GOOGLE_CLOUD_PROJECT where it is not set."""
+
+    burst_project: str = ""
+    """Google Cloud project of the bursts' clusters, best one that holds nothing else; default: `project`."""
 
     deployment: str = Field(default="default", pattern=names.NAME_PATTERN)
     """The deployment that this function belongs to; messages of another are refused, clusters of another untouched."""
@@ -30,6 +33,11 @@ class FunctionSettings(Settings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lines below this level are not written."""
+
+    @property
+    def clusters_in(self) -> str:
+        """The project of the bursts' clusters."""
+        return self.burst_project or self.project
 
 
 F = TypeVar("F", bound=FunctionSettings)

@@ -58,7 +58,7 @@ def _ports(settings: TeardownSettings) -> Ports:
     from overspill_shared.adapters.gcp_clients import cluster_manager_client
     from overspill_shared.adapters.gke import GkeClusters
 
-    return Ports(clusters=GkeClusters(cluster_manager_client(os.environ), settings.project), clock=SystemClock())
+    return Ports(clusters=GkeClusters(cluster_manager_client(os.environ), settings.clusters_in), clock=SystemClock())
 
 
 def _publisher(settings: TeardownSettings) -> Any:

@@ -30,3 +30,12 @@ def test_load_for_function_names_all_wrong_keys_at_once():
 
     with pytest.raises(ConfigError, match=r"(?s)deployment.*poll_s"):
         load_for_function(FunctionSettings, environ)
+
+
+@pytest.mark.parametrize(
+    ("given", "clusters_in"), [({}, "demo"), ({"OVERSPILL_BURST_PROJECT": "bursts"}, "bursts")], ids=["same", "own"]
+)
+def test_load_for_function_clusters_are_in_the_burst_project_or_else_beside_the_topics(given, clusters_in):
+    settings = load_for_function(FunctionSettings, {"OVERSPILL_PROJECT": "demo", **given})
+
+    assert (settings.project, settings.clusters_in) == ("demo", clusters_in)
