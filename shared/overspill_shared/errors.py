@@ -13,6 +13,7 @@
     │   ├── NotFound
     │   ├── AlreadyExists
     │   ├── Busy
+    │   ├── Conflict
     │   ├── CapacityUnavailable
     │   ├── QuotaExceeded
     │   ├── PermissionDenied
@@ -131,6 +132,13 @@ class Busy(CloudError):
     """Another operation runs on the named thing: the same call works once it is done."""
 
     default_code = "busy"
+    default_retryable = True
+
+
+class Conflict(CloudError):
+    """Somebody else changed the named thing since it was read: read it again before the next try."""
+
+    default_code = "conflict"
     default_retryable = True
 
 

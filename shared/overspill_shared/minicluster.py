@@ -111,9 +111,4 @@ def build_minicluster(request: BurstRequest, *, now: float) -> dict[str, Any]:
 
 
 def _labels(request: BurstRequest) -> dict[str, str]:
-    return {
-        names.LABEL_OURS: "true",
-        names.LABEL_DEPLOYMENT: names.label_value(request.deployment),
-        names.LABEL_LEAD: names.label_value(request.lead.id),
-        names.LABEL_BURST_ID: request.burst_id,
-    }
+    return names.object_labels(deployment=request.deployment, lead=request.lead.id, burst=request.burst_id)

@@ -133,13 +133,20 @@ def cluster_labels(
 ) -> dict[str, str]:
     """Give the labels that make a cluster ours, and say of which burst, and which version of its size, it is."""
     return {
+        **object_labels(deployment=deployment, lead=lead, burst=burst),
+        LABEL_GENERATION: str(generation),
+        LABEL_REVISION: str(revision),
+        LABEL_EXPIRES: str(int(expires_at)),
+    }
+
+
+def object_labels(*, deployment: str, lead: str, burst: str) -> dict[str, str]:
+    """Give the labels of a burst's Kubernetes objects."""
+    return {
         LABEL_OURS: "true",
         LABEL_DEPLOYMENT: label_value(deployment),
         LABEL_LEAD: label_value(lead),
         LABEL_BURST_ID: burst,
-        LABEL_GENERATION: str(generation),
-        LABEL_REVISION: str(revision),
-        LABEL_EXPIRES: str(int(expires_at)),
     }
 
 

@@ -98,7 +98,8 @@ class KubernetesApi(Protocol):
     def apply(self, manifest: Mapping[str, Any]) -> None:
         """Make an object what the manifest says, by server-side apply; repeating it changes nothing.
 
-        Raises NotFound if the cluster does not know its kind, or its namespace does not exist.
+        Raises NotFound if the cluster does not know its kind, or its namespace does not exist; Conflict if the manifest
+        has a `resourceVersion` that is no longer the object's, or a `uid` (then it never makes an object).
         """
         ...
 

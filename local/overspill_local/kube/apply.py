@@ -112,7 +112,8 @@ def apply_configuration(
     dropped = _dropped(ownership, manager, mine)
     claim_fields(ownership, manager, mine, stamp)
     merged: dict[str, Any] = _overlay(without(live, dropped), {**_identity(configuration), **wanted}, lists)
-    merged["metadata"] = _identity(configuration)["metadata"] | merged["metadata"]
+    # What it says of the object's identity is compared with the object, whatever else it says of the metadata.
+    merged["metadata"] |= _identity(configuration)["metadata"]
     merged["metadata"]["managedFields"] = write_ownership(ownership)
     return merged
 

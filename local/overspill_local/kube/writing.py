@@ -160,6 +160,9 @@ def _apply(store: KubeStore, request: ResourceRequest) -> Reply:
     current = store.find(resource, request.namespace, request.name or "")
     if current is None and request.subresource:
         current = store.get(resource, request.namespace, request.name or "")
+    if current is None and (uid := configuration["metadata"].get("uid")):
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise conflict(resource, request.name or "", why)
     try:
         desired = apply_configuration(
             current,

@@ -177,6 +177,8 @@ class KubernetesApiClient:
             )
         except kubernetes_client.ApiException as exc:
             # Its text holds the whole answer, which may hold what was sent.
+            if exc.status == _CONFLICT and {"resourceVersion", "uid"} & (body or {}).get("metadata", {}).keys():
+                raise errors.Conflict(f"somebody else changed the object of {method} {path} meanwhile.") from None
             raise _error(exc, f"{method} {path}", may_quote=may_quote) from None
         except urllib3.exceptions.HTTPError as exc:
             raise errors.Unavailable(

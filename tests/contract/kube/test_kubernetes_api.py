@@ -12,8 +12,11 @@ import pytest
 import trustme
 
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
-from overspill_shared.errors import CloudError, NotFound, PermissionDenied, Unavailable
+from overspill_shared.errors import CloudError, Conflict, NotFound, PermissionDenied, Unavailable
+from overspill_shared.lease import build_lease, read_lease, renew_lease
 from overspill_shared.pods import Pod, PodPhase
+
+NOW = 1_760_000_000.0
 
 GADGET_DEFINITION = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -171,6 +174,34 @@ def test_kind_that_the_server_does_not_know_is_not_found(kubernetes, kind):
     with pytest.raises(NotFound):
         kubernetes.apply({"apiVersion": api_version, "kind": name, "metadata": {"name": "g"}})
     assert kubernetes.read(api_version, name, "g") is None
+
+
+def test_apply_over_a_version_that_is_no_longer_the_newest_is_a_conflict(kubernetes, namespace):
+    kubernetes.apply(config_map(namespace, a="1"))
+    first = kubernetes.read("v1", "ConfigMap", "settings", namespace=namespace)["metadata"]["resourceVersion"]
+
+    def renewed(value):
+        manifest = config_map(namespace, a=value)
+        return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": first}}
+
+    kubernetes.apply(renewed("2"))
+    with pytest.raises(Conflict):
+        kubernetes.apply(renewed("3"))
+
+    assert kubernetes.read("v1", "ConfigMap", "settings", namespace=namespace)["data"] == {"a": "2"}
+
+
+def test_apply_over_an_object_that_is_gone_makes_none(kubernetes, namespace):
+    kubernetes.apply(config_map(namespace, a="1"))
+    found = kubernetes.read("v1", "ConfigMap", "settings", namespace=namespace)
+    kubernetes.delete("v1", "ConfigMap", "settings", namespace=namespace)
+    manifest = config_map(namespace, a="2")
+    manifest["metadata"] |= {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+
+    with pytest.raises(Conflict):
+        kubernetes.apply(manifest)
+
+    assert kubernetes.read("v1", "ConfigMap", "settings", namespace=namespace) is None
 
 
 def test_apply_into_no_namespace_is_not_found(kubernetes):
@@ -336,3 +367,24 @@ def test_close_leaves_no_file_and_no_connection(make_kubernetes):
     kubernetes.close()
 
     assert (ca_file.exists(), len(pools)) == (False, 0)
+
+
+def test_lease_is_renewed_forward_and_only_over_what_was_read(kubernetes, namespace, burst_request):
+    lease = build_lease(burst_request(), now=NOW)
+    lease["metadata"]["namespace"] = namespace
+    kubernetes.apply(lease)
+
+    def stored():
+        return kubernetes.read(lease["apiVersion"], lease["kind"], lease["metadata"]["name"], namespace=namespace)
+
+    first = stored()
+    assert read_lease(first).expires_at == NOW + 900
+    kubernetes.apply(renew_lease(first, expires_at=NOW + 1800, now=NOW + 600))
+    with pytest.raises(Conflict):
+        kubernetes.apply(renew_lease(first, expires_at=NOW + 1200, now=NOW + 601))
+    assert read_lease(stored()).expires_at == NOW + 1800
+    assert stored()["spec"]["holderIdentity"] == "lead"
+
+    kubernetes.delete(lease["apiVersion"], lease["kind"], lease["metadata"]["name"], namespace=namespace)
+    with pytest.raises(Conflict):
+        kubernetes.apply(renew_lease(first, expires_at=NOW + 1800, now=NOW + 600))
