@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CALL_TIMEOUT_S: Final = 15.0
-MAX_DELIVERY_ATTEMPTS: Final = 10
+MAX_DELIVERY_ATTEMPTS: Final = 100
+"""The most that Pub/Sub allows, as in production: a function that is down for a while must not lose a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

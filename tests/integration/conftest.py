@@ -165,7 +165,7 @@ def start_cloud(keypair):
 
     def start(**options):
         defaults = {"flux": "stand-in", "create_s": 0.1, "delete_s": 0.05, "poll_s": 0.05}
-        redelivery = options.pop("redelivery", Redelivery(min_backoff_s=0.1, max_backoff_s=0.5, max_attempts=5))
+        redelivery = options.pop("redelivery", Redelivery(min_backoff_s=0.1, max_backoff_s=0.5))
         cloud = CloudInThread(CloudOptions(**{**defaults, "redelivery": redelivery, **options}))
         cloud.test_private_key = keypair[1]
         cloud._dead = {}

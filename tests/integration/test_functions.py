@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from overspill_local.topics import Redelivery
 from overspill_shared import names
 from overspill_shared.messages import encode
 
@@ -129,7 +130,8 @@ def test_request_that_must_not_be_fulfilled_is_rejected_naming_the_field(cloud, 
 
 
 def test_handler_that_raises_ends_in_the_dead_letter_topic_by_redelivery(start_cloud, burst_request):
-    with start_cloud(function_environ={"OVERSPILL_MAX_NODES_PER_BURST": "many"}) as cloud:
+    redelivery = Redelivery(min_backoff_s=0.1, max_backoff_s=0.5, max_attempts=5)
+    with start_cloud(function_environ={"OVERSPILL_MAX_NODES_PER_BURST": "many"}, redelivery=redelivery) as cloud:
         request = burst_request(deployment="default")
         cloud.publish(request)
         cloud.wait_until(lambda: cloud.dead_letters(names.TOPIC_REQUESTS), "the dead letter")
