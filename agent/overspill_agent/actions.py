@@ -7,9 +7,7 @@ by the same decision coming again. No rule stands here: what to do was decided.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from enum import Enum, auto
-from functools import partial
 from typing import TYPE_CHECKING
 
 from overspill_agent.burst_requests import (
@@ -19,19 +17,19 @@ from overspill_agent.burst_requests import (
     build_unknown_teardown,
     record_of,
 )
-from overspill_agent.decide import LOWERED_URGENCY
 from overspill_agent.decisions import Code, Decision, DecisionKind
 from overspill_agent.leases import renewed_until
 from overspill_agent.mounts import lacks_mount
+from overspill_agent.remarks import Remarks
 from overspill_shared import names
-from overspill_shared.errors import CloudError, MalformedMessage, OverspillError
+from overspill_shared.errors import CloudError, MalformedMessage
 from overspill_shared.lifecycle import TRANSITIONS, BurstState
 from overspill_shared.log import about_burst
 from overspill_shared.messages import EventKind, TeardownReason
 from overspill_shared.sealing import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from overspill_agent.burst_requests import Identity
     from overspill_agent.bursts import Burst
@@ -50,6 +48,8 @@ _TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN, Code
 
 _ENDED = frozenset({EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED})
 """Reports after which nothing is left, or is being removed."""
+
+_URGENCIES = frozenset({DecisionKind.LOWER_URGENCY, DecisionKind.RESTORE_URGENCY})
 
 _REASONS = {Code.MAX_LIFETIME: TeardownReason.MAX_LIFETIME, Code.IDLE: TeardownReason.IDLE_TIMEOUT}
 
@@ -84,7 +84,7 @@ class Actions:
         self._store = store
         self._identity = identity
         self._policy = policy
-        self._told: set[tuple[int, Code]] = set()
+        self._remarks = Remarks(instance)
 
     def act(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
         """Carry out one decision.
@@ -97,8 +97,8 @@ class Actions:
         with about_burst(decision.burst_id):
             if decision.kind is DecisionKind.HOLD:
                 return self._tell(decision)
-            if decision.kind is DecisionKind.LOWER_URGENCY:
-                return self._lower_urgency(decision)
+            if decision.kind in _URGENCIES:
+                return self._change_urgency(decision, snapshot)
             if decision.kind is DecisionKind.REQUEST:
                 return self._request(decision, snapshot, now)
             if burst is None:
@@ -146,19 +146,20 @@ class Actions:
 
     def tell_jobs(self, burst: Burst) -> None:
         """Write a burst's state into the memo of the jobs that it is for."""
-        for jobid in burst.jobs:
-            memo = {"overspill": {"burst_id": burst.burst_id, "state": burst.state.value, "slot": burst.slot}}
-            self._attempt("memo", partial(self._instance.memo, jobid, memo))
+        self._remarks.show(burst)
+
+    def forget_jobs_but(self, jobids: Collection[int]) -> None:
+        """Forget what was said on other jobs than these."""
+        self._remarks.forget_others(jobids)
 
     def _request(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
         slot = next(slot for slot in snapshot.slots if slot.name == decision.slot)
         generation = names.next_generation(now, (burst.generation for burst in self._store.bursts))
-        jobids = frozenset(decision.jobs)
         request = build_request(
             self._identity,
             decision,
             slot,
-            [job for job in snapshot.pending if job.jobid in jobids],
+            [job for jobid in decision.jobs if (job := snapshot.pending_by_id.get(jobid))],
             Keys(curve_cert=self._instance.read_curve_cert()),
             self._policy,
             generation=generation,
@@ -174,15 +175,14 @@ class Actions:
 
     def _warn_of_lost_output(self, decision: Decision, snapshot: Snapshot, slot: Slot) -> None:
         """Tell a job whose working directory the burst's nodes do not share: what it writes there goes with them."""
-        for job in snapshot.pending:
-            if job.jobid not in decision.jobs or not (cwd := lacks_mount(job.jobspec, [slot.template])):
-                continue
-            note = (
-                f"its working directory {cwd} lies under no mount of the template {slot.template.name}:"
-                " what it writes on its node's own disk dies with the node"
-            )
-            remark = replace(decision, code=Code.NO_MOUNT, reason=note, jobs=(job.jobid,))
-            self._tell(remark)
+        for jobid in decision.jobs:
+            job = snapshot.pending_by_id.get(jobid)
+            if job is not None and (cwd := lacks_mount(job.jobspec, [slot.template])):
+                note = (
+                    f"its working directory {cwd} lies under no mount of the template {slot.template.name}:"
+                    " what it writes on its node's own disk dies with the node"
+                )
+                self._remarks.tell(jobid, Code.NO_MOUNT, note)
 
     def _drain(self, burst: Burst, decision: Decision, now: float) -> Outcome:
         is_new = not burst.has_drained
@@ -267,30 +267,21 @@ class Actions:
 
     def _tell(self, decision: Decision) -> Outcome:
         for jobid in decision.jobs:
-            if (jobid, decision.code) not in self._told:
-                self._told.add((jobid, decision.code))
-                note = partial(
-                    self._instance.raise_exception, jobid, severity=2, kind="overspill", note=decision.reason
-                )
-                self._attempt("exception", note)
+            self._remarks.tell(jobid, decision.code, decision.reason)
         return Outcome.DONE
 
-    def _lower_urgency(self, decision: Decision) -> Outcome:
+    def _change_urgency(self, decision: Decision, snapshot: Snapshot) -> Outcome:
+        is_lower = decision.kind is DecisionKind.LOWER_URGENCY
+        change = self._remarks.lower_urgency if is_lower else self._remarks.restore_urgency
         for jobid in decision.jobs:
-            self._attempt("urgency", partial(self._instance.set_urgency, jobid, LOWERED_URGENCY))
+            if (job := snapshot.pending_by_id.get(jobid)) is not None:
+                change(job)
         return Outcome.DONE
 
     def _save(self, burst: Burst) -> None:
         self._store.save(burst)
         log_move(burst)
         self.tell_jobs(burst)
-
-    def _attempt(self, what: str, call: Callable[[], None]) -> None:
-        """Make a call whose failure must not stop a burst: a remark on a job."""
-        try:
-            call()
-        except OverspillError as exc:
-            log.warning("job.not_told", extra={"what": what, "error": exc.text})
 
 
 def log_move(burst: Burst) -> None:

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from overspill_agent.slots import Slot
     from overspill_agent.snapshot import Snapshot
 
-LOWERED_URGENCY = 1
-"""Sorts behind every ordinary job, yet starts by itself as soon as its ranks are there (0 would hold it)."""
-
 
 def decide(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ...]:
     """Decide everything that is to be done now, the no-ops with their reasons included."""
@@ -153,13 +150,22 @@ def _unmet(snapshot: Snapshot, job: PendingJob, resting: Iterable[Slot], policy:
 
 
 def _let_pass(snapshot: Snapshot, demands: Iterable[Decision]) -> Iterable[Decision]:
-    """Let others pass jobs that wait for a burst, where the scheduler would make them queue behind it."""
-    if snapshot.facts.scheduler != "simple":
-        return
-    at_home = (Code.FITS_NOW, Code.SETTLING)
-    waiting = {jobid for decision in demands if decision.code not in at_home for jobid in decision.jobs}
+    """Let others pass jobs that wait for a burst, where the scheduler would make them queue behind it.
+
+    One that fits at home after all, an order to keep, gets its place back.
+    """
+    queues = snapshot.facts.scheduler == "simple"
+    codes = {jobid: decision.code for decision in demands for jobid in decision.jobs}
     for job in snapshot.pending:
-        if job.jobid in waiting and job.urgency > LOWERED_URGENCY:
+        code = codes.get(job.jobid)
+        if code is Code.FITS_NOW and job.is_lowered:
+            yield Decision(
+                kind=DecisionKind.RESTORE_URGENCY,
+                code=Code.FITS_NOW,
+                reason="it fits on the ranks that are online, and waits for no burst any more",
+                jobs=(job.jobid,),
+            )
+        elif queues and code not in (None, Code.FITS_NOW, Code.SETTLING) and job.may_be_lowered:
             yield Decision(
                 kind=DecisionKind.LOWER_URGENCY,
                 code=Code.HEAD_OF_LINE,

@@ -35,6 +35,8 @@ class DecisionKind(StrEnum):
     """Undrain the ranks of a burst that is gone: its slot can be used again."""
     LOWER_URGENCY = "lower-urgency"
     """Let other jobs pass one that waits for a burst."""
+    RESTORE_URGENCY = "restore-urgency"
+    """Give a job back the urgency that it had before it was lowered."""
     HOLD = "hold"
     """Do nothing."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from overspill_agent import flux_facts, flux_health, flux_overlay, flux_state
 from overspill_agent.flux_connection import FluxConnection, connect, translated
 from overspill_agent.flux_job_journal import REQUEST, TOPIC, JobJournal
+from overspill_agent.flux_job_requests import JobRequests
 from overspill_agent.flux_reactor import FluxReactor
 from overspill_agent.ports import DrainedChanged, InstanceFacts, InstanceHealth, OnlineChanged, TorpidChanged
 from overspill_shared.errors import AlreadyServed
@@ -42,6 +43,7 @@ class RealFlux:
     def __init__(self, connection: FluxConnection) -> None:
         self._connection = connection
         self._reactor = FluxReactor(connection)
+        self._job_requests = JobRequests(self._reactor)
         self._on_event: Callable[[FluxEvent], None] = _ignore
         self._drained: Ranks | None = None
         self._groups_to_hear: set[str] = set()
@@ -120,19 +122,20 @@ class RealFlux:
         return flux_overlay.join_errors(self._connection)
 
     def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:
-        """Write a job's memo."""
-        self._connection.call("job-manager.memo", {"id": jobid, "memo": dict(memo)}, absent=_NO_JOB)
+        """Have a job's memo written."""
+        self._job_requests.send("job-manager.memo", {"id": jobid, "memo": dict(memo)}, absent=_NO_JOB)
 
     def raise_exception(self, jobid: int, *, severity: int, kind: str, note: str) -> None:
-        """Raise an exception on a job."""
+        """Have an exception raised on a job."""
         payload = {"id": jobid, "severity": severity, "type": kind, "note": note}
-        self._connection.call("job-manager.raise", payload, absent=_NO_JOB)
+        self._job_requests.send("job-manager.raise", payload, absent=_NO_JOB)
 
     def set_urgency(self, jobid: int, urgency: int) -> None:
-        """Set a job's urgency; raises ValueError if it is not from 0 to 31."""
+        """Have a job's urgency set; raises ValueError if it is not from 0 to 31."""
         if urgency not in _URGENCIES:
             raise ValueError(f"an urgency is from 0 to 31, not {urgency}")
-        self._connection.call("job-manager.urgency", {"id": jobid, "urgency": urgency}, absent=_NO_JOB_OR_URGENCY)
+        payload = {"id": jobid, "urgency": urgency}
+        self._job_requests.send("job-manager.urgency", payload, absent=_NO_JOB_OR_URGENCY)
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Have the owner's thread make this call; from any thread."""
@@ -158,6 +161,7 @@ class RealFlux:
 
     def close(self) -> None:
         """Disconnect; the broker frees the lock. Harmless if done already."""
+        self._job_requests.close()
         self._reactor.close()
         self._connection.close()
 

@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from overspill_agent.flux_connection import translated
 from overspill_shared.errors import FluxUnavailable
 
 if TYPE_CHECKING:
@@ -87,18 +88,42 @@ class FluxReactor:
         self._timers.add(timer)
         return timer
 
-    def send(self, topic: str, payload: Mapping[str, Any], *, rank: int) -> None:
-        """Send a request whose answer does not matter; an error is logged for whoever debugs."""
+    def send(
+        self,
+        topic: str,
+        payload: Mapping[str, Any],
+        *,
+        rank: int,
+        on_answer: Callable[[OSError | None], None] | None = None,
+    ) -> None:
+        """Send a request, and tell `on_answer` of its end while the loop runs: the error, or None for success.
+
+        Raises FluxUnavailable if the broker is gone.
+        """
 
         def answered(future: Any) -> None:
             self._futures.discard(future)
+            error: OSError | None = None
             try:
                 future.get()
             except OSError as exc:
                 log.debug("flux.request-failed", extra={"topic": topic, "rank": rank, "reason": str(exc)})
+                error = exc
+            if on_answer is not None:
+                on_answer(error)
 
-        future = self._connection.handle.rpc(topic, dict(payload), nodeid=rank)
+        with translated(topic):
+            future = self._connection.handle.rpc(topic, dict(payload), nodeid=rank)
         self._keep(future, answered)
+
+    def send_unanswered(self, topic: str, payload: Mapping[str, Any]) -> None:
+        """Send a request to rank 0 that is not answered.
+
+        Raises FluxUnavailable if the broker is gone.
+        """
+        flags = self._connection.flux.constants.FLUX_RPC_NORESPONSE
+        with translated(topic):
+            self._connection.handle.rpc(topic, dict(payload), nodeid=0, flags=flags)
 
     def subscribe(self, topic: str, payload: Mapping[str, Any], on_answer: Callable[[Any], None]) -> None:
         """Send a request to rank 0 that is answered again and again, until `run` ends; the end of it is an error."""

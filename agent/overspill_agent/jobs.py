@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
     from overspill_shared.idset import Ranks
 
 DEFAULT_URGENCY: Final = 16
+LOWERED_URGENCY: Final = 1
+"""Sorts behind every ordinary job, yet starts by itself as soon as its ranks are there (0 would hold it)."""
+
+_MEMO: Final = "overspill"
+_LOWERED_FROM: Final = "lowered_from"
+
+
+class Lowering(StrEnum):
+    """How a job's urgency stands with us."""
+
+    NONE = "none"
+    INTENDED = "intended"
+    """Its memo says what urgency it had, and nothing has changed that yet."""
+    DONE = "done"
+    """It has the low urgency that we gave it."""
+    OVERRULED = "overruled"
+    """Somebody has changed the urgency since: it is theirs now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +52,24 @@ class PendingJob:
     """None if its jobspec asks for something that is not jobspec V1: `problem` says what."""
     problem: str
     jobspec: Mapping[str, Any]
+    lowered_from: int | None = None
+    """The urgency that it had before it was lowered."""
+    lowering: Lowering = Lowering.NONE
 
     @property
     def asks(self) -> Demand | str:
         """What it asks for, or why that cannot be read: jobs with the same are decided alike."""
         return self.problem if self.demand is None else self.demand
+
+    @property
+    def may_be_lowered(self) -> bool:
+        """Whether a lower urgency would change anything, and is ours to give."""
+        return self.urgency > LOWERED_URGENCY and self.lowering in (Lowering.NONE, Lowering.INTENDED)
+
+    @property
+    def is_lowered(self) -> bool:
+        """Whether it has the low urgency that we gave it."""
+        return self.lowering is Lowering.DONE
 
 
 class JobTable:
@@ -55,6 +86,8 @@ class JobTable:
                 return self._submit(event)
             case "urgency" | "priority" | "jobspec-update":
                 return self._update(event)
+            case "memo":
+                return self._memo(event)
             case "alloc":
                 self._holding[event.jobid] = allocated_ranks(event.R or {})
                 self._pending.pop(event.jobid, None)
@@ -108,6 +141,16 @@ class JobTable:
         changed = self._pending[event.jobid] = _updated(job, event)
         return job.priority > 0 or changed.priority > 0
 
+    def _memo(self, event: JobEvent) -> bool:
+        """Read what urgency we meant to lower, or have restored; no decision waits for it."""
+        ours = event.context.get(_MEMO)
+        job = self._pending.get(event.jobid)
+        if job is not None and isinstance(ours, Mapping) and _LOWERED_FROM in ours:
+            before = ours[_LOWERED_FROM]
+            lowering = Lowering.NONE if before is None else Lowering.INTENDED
+            self._pending[event.jobid] = replace(job, lowered_from=before, lowering=lowering)
+        return False
+
     def _exception(self, event: JobEvent) -> bool:
         """A fatal exception ends a waiting job; a running one ends with its `free`."""
         if event.context.get("severity") != 0:
@@ -132,13 +175,34 @@ def updated_jobspec(jobspec: Mapping[str, Any], changes: Mapping[str, Any]) -> d
 def _updated(job: PendingJob, event: JobEvent) -> PendingJob:
     match event.name:
         case "urgency":
-            return replace(job, urgency=int(event.context["urgency"]))
+            urgency = int(event.context["urgency"])
+            return replace(job, urgency=urgency, lowering=_lowering_after(job.lowering, urgency))
         case "priority":
             return replace(job, priority=int(event.context["priority"]))
         case _:
             jobspec = updated_jobspec(job.jobspec, event.context)
             demand, problem = _read_demand(jobspec)
             return replace(job, jobspec=jobspec, demand=demand, problem=problem)
+
+
+def _lowering_after(lowering: Lowering, urgency: int) -> Lowering:
+    """Give how an urgency stands with us once it was changed: after our own change, the next one is another's."""
+    match lowering:
+        case Lowering.INTENDED if urgency == LOWERED_URGENCY:
+            return Lowering.DONE
+        case Lowering.DONE:
+            return Lowering.OVERRULED
+        case _:
+            return lowering
+
+
+def urgency_memo(urgency: int | None) -> dict[str, Any]:
+    """Give the memo that keeps the urgency that a job had; with None, the one that removes it.
+
+    >>> urgency_memo(16)
+    {'overspill': {'lowered_from': 16}}
+    """
+    return {_MEMO: {_LOWERED_FROM: urgency}}
 
 
 def _read_demand(jobspec: Mapping[str, Any]) -> tuple[Demand | None, str]:

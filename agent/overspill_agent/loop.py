@@ -164,6 +164,7 @@ class Agent:
         if not self._is_dry_run:
             outcomes += self._republish(now)
             outcomes += [self._act(decision, snapshot, now) for decision in decisions]
+            self._actions.forget_jobs_but(snapshot.pending_by_id)
         # Events are taken in one by one between turns: with a turn after each, long turns would fall ever further back.
         ended = self._clock.now()
         self._next_turn_at = ended + (ended - now)

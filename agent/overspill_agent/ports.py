@@ -185,15 +185,19 @@ class FluxInstance(Protocol):
         ...
 
     def memo(self, jobid: int, memo: Mapping[str, Any]) -> None:
-        """Write a job's memo, which shows in `flux jobs -o '{user.…}'`; a job that is gone is no error."""
+        """Have a job's memo written, which shows in `flux jobs -o '{user.…}'`.
+
+        Values are merged with what it holds; None removes one. As all that is said of one job, it may happen after
+        this returns, in the order of asking; what fails is logged, and a job that is gone is no error.
+        """
         ...
 
     def raise_exception(self, jobid: int, *, severity: int, kind: str, note: str) -> None:
-        """Raise an exception on a job; severity above 0 is a remark. A job that is gone is no error."""
+        """Have an exception raised on a job, as `memo` is written; severity above 0 is a remark."""
         ...
 
     def set_urgency(self, jobid: int, urgency: int) -> None:
-        """Set a job's urgency (0-31, default 16); a job that is gone is no error."""
+        """Have a job's urgency set (0-31, default 16), as `memo` is written."""
         ...
 
     def call_soon(self, call: Callable[[], None]) -> None:

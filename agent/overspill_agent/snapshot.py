@@ -48,6 +48,11 @@ class Snapshot:
         """The ranks outside slots that can be given work, now or when their jobs end."""
         return (self.online - self.drained - self.torpid) - self.slot_ranks
 
+    @cached_property
+    def pending_by_id(self) -> Mapping[int, PendingJob]:
+        """The waiting marked jobs by their ids."""
+        return {job.jobid: job for job in self.pending}
+
     def jobs_on(self, ranks: Ranks) -> tuple[int, ...]:
         """Give the jobs that hold any of these ranks."""
         return tuple(jobid for jobid, held in self.holding.items() if held & ranks)

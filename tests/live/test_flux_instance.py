@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from overspill_agent.flux_instance import RealFlux
+from overspill_agent.flux_job_requests import MAX_ON_THE_WAY
 from overspill_agent.ports import HistoryReplayed, RankResources
 from overspill_shared.errors import AlreadyServed, FluxError
 from overspill_shared.lead_config import Scheduler
@@ -110,7 +111,7 @@ def test_remark_stands_in_the_jobs_log_and_does_not_end_it(instance, flux):
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["inactive", "unknown"])
-def test_marks_on_a_job_that_is_gone_are_no_error(instance, flux, is_known):
+def test_marks_on_a_job_that_is_gone_are_no_error(instance, flux, listen, caplog, is_known):
     jobid = UNKNOWN_JOB
     if is_known:
         jobid = instance.submit("true")
@@ -119,6 +120,41 @@ def test_marks_on_a_job_that_is_gone_are_no_error(instance, flux, is_known):
     flux.memo(jobid, {"overspill": "x"})
     flux.set_urgency(jobid, 1)
     flux.raise_exception(jobid, severity=2, kind="overspill", note="x")
+    listen(flux, lambda heard: heard.has(HistoryReplayed))
+    assert "job.not_told" not in caplog.messages
+
+
+def test_marks_that_flux_refuses_are_logged_once(instance, flux, listen, caplog):
+    jobid = instance.submit("-N4", "--setattr=burstable", "true")
+    for _ in range(3):
+        flux.raise_exception(jobid, severity=9, kind="overspill", note="x")
+    flux.memo(jobid, {"overspill": {"last": 1}})
+    listen(flux, lambda heard: "memo" in heard.names(jobid))
+    instance.cancel(jobid)
+
+    (line,) = [record for record in caplog.records if record.message == "job.not_told"]
+    assert (line.what, line.jobid) == ("job-manager.raise", jobid)
+
+
+def test_marks_of_thousands_of_jobs_are_sent_though_only_some_fit_on_the_way(instance, flux, listen):
+    jobid = instance.submit("-N4", "--setattr=burstable", "true")
+    for number in range(2 * MAX_ON_THE_WAY):
+        flux.memo(jobid, {"overspill": {"number": number}})
+    listen(flux, lambda heard: heard.names(jobid).count("memo") == 2 * MAX_ON_THE_WAY)
+
+    assert instance.job(jobid, "{user.overspill.number}") == str(2 * MAX_ON_THE_WAY - 1)
+    instance.cancel(jobid)
+
+
+def test_marks_that_wait_for_room_are_sent_when_the_connection_is_closed(instance):
+    jobid = instance.submit("-N4", "--setattr=burstable", "true")
+    with contextlib.closing(RealFlux.connect(instance.layout.uri)) as short_lived:
+        for number in range(2 * MAX_ON_THE_WAY):
+            short_lived.memo(jobid, {"overspill": {"number": number}})
+
+    counted = f"--count={2 * MAX_ON_THE_WAY}"
+    instance.command("flux", "job", "wait-event", "--timeout=20", counted, str(jobid), "memo")
+    instance.cancel(jobid)
 
 
 def test_urgency_out_of_range_is_refused(flux):

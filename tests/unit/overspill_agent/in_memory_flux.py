@@ -113,6 +113,7 @@ class FakeFlux:
     def memo(self, jobid, memo):
         self.faults.reach("memo")
         self.told.append(("memo", jobid, memo))
+        self.job(jobid, "memo", **memo)
 
     def raise_exception(self, jobid, *, severity, kind, note):
         self.faults.reach("raise_exception")

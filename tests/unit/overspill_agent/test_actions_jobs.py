@@ -33,10 +33,11 @@ def test_hold_for_another_reason_is_told_again(shop):
     assert len(shop.flux.told) == 2
 
 
-def test_lower_urgency_sets_it_to_one(shop):
-    assert shop.act("lower-urgency", "head-of-line", jobs=(7, 8)) is Outcome.DONE
+def test_lower_urgency_remembers_it_on_the_job_and_is_asked_for_once(shop):
+    for _ in range(2):
+        assert shop.act("lower-urgency", "head-of-line", jobs=(1, 99)) is Outcome.DONE
 
-    assert shop.flux.told == [("urgency", 7, 1), ("urgency", 8, 1)]
+    assert shop.flux.told == [("memo", 1, {"overspill": {"lowered_from": 16}}), ("urgency", 1, 1)]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tests.unit.overspill_agent.examples import (
 from overspill_agent.decide import decide, decide_demand, wanted_bursts
 from overspill_agent.decisions import DecisionKind
 from overspill_agent.demand_matching import units_of
+from overspill_agent.jobs import Lowering
 from overspill_agent.policy import Policy
 from overspill_shared.lifecycle import BurstState
 
@@ -205,6 +206,32 @@ def test_decide_lowers_the_urgency_only_under_sched_simple_and_once(scheduler, j
 
     found = [d.jobs for d in decisions if d.kind is DecisionKind.LOWER_URGENCY]
     assert found == ([(1,)] if lowered else [])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "lowering", "kind"),
+    [
+        pytest.param(2, "done", "restore-urgency", id="lowered, and fits home now"),
+        pytest.param(2, "overruled", None, id="fits home, and the urgency is its user's"),
+        pytest.param(2, "none", None, id="fits home, and was never lowered"),
+        pytest.param(6, "done", None, id="lowered, and still waits"),
+        pytest.param(6, "intended", "lower-urgency", id="was to be lowered"),
+        pytest.param(6, "overruled", None, id="its user raised it again"),
+    ],
+)
+def test_decide_changes_only_an_urgency_that_is_ours(nodes, lowering, kind):
+    urgency = 1 if lowering == "done" else 16
+    job = dataclasses.replace(make_job(1, nodes, urgency=urgency), lowering=Lowering(lowering), lowered_from=16)
+    decisions = decide(make_snapshot(facts=make_facts(scheduler="simple"), pending=(job,)), POLICY, NOW)
+
+    assert [d.kind for d in decisions if d.kind.endswith("urgency")] == ([kind] if kind else [])
+
+
+def test_decide_restores_an_urgency_whatever_the_scheduler_is_now():
+    job = dataclasses.replace(make_job(1, 2, urgency=1), lowering=Lowering.DONE, lowered_from=16)
+    decisions = decide(make_snapshot(pending=(job,)), POLICY, NOW)
+
+    assert [d.kind.value for d in decisions] == ["hold", "restore-urgency"]
 
 
 def test_decide_lets_others_pass_only_the_jobs_that_wait_for_a_burst():

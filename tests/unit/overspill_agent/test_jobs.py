@@ -73,6 +73,41 @@ SEQUENCES = [
 ]
 
 
+LOWERED = [*waiting(), happened("memo", overspill={"lowered_from": 16}), happened("urgency", urgency=1)]
+
+
+@pytest.mark.parametrize(
+    ("events", "lowering", "lowered_from"),
+    [
+        pytest.param(waiting(), "none", None, id="as it was submitted"),
+        pytest.param([*waiting(), happened("urgency", urgency=1)], "none", None, id="lowered by its user"),
+        pytest.param(LOWERED[:-1], "intended", 16, id="noted, and not lowered: a crash lay between"),
+        pytest.param(LOWERED, "done", 16, id="lowered by us"),
+        pytest.param(
+            [*LOWERED, happened("memo", overspill={"state": "ACTIVE"})], "done", 16, id="another memo of ours"
+        ),
+        pytest.param([*LOWERED, happened("memo", overspill="x")], "done", 16, id="a memo that is not ours"),
+        pytest.param([*LOWERED, happened("urgency", urgency=20)], "overruled", 16, id="its user raised it again"),
+        pytest.param(
+            [*LOWERED, happened("urgency", urgency=20), happened("urgency", urgency=1)],
+            "overruled",
+            16,
+            id="its user changed it twice",
+        ),
+        pytest.param(
+            [*LOWERED, happened("urgency", urgency=16), happened("memo", overspill={"lowered_from": None})],
+            "none",
+            None,
+            id="restored by us",
+        ),
+    ],
+)
+def test_table_knows_whose_a_jobs_urgency_is(events, lowering, lowered_from):
+    (job,) = table_after(*events).pending
+
+    assert (job.lowering, job.lowered_from) == (lowering, lowered_from)
+
+
 @pytest.mark.parametrize(("events", "pending", "allocated"), SEQUENCES)
 def test_table_after_events_knows_who_waits_and_what_is_held(events, pending, allocated):
     table = table_after(*events)
