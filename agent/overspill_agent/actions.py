@@ -17,9 +17,9 @@ from overspill_agent.burst_requests import (
     build_unknown_teardown,
     record_of,
 )
-from overspill_agent.decisions import Code, Decision, DecisionKind
-from overspill_agent.leases import renewed_until
-from overspill_agent.mounts import lacks_mount
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.leases import renewed_until
+from overspill_agent.deciding.mounts import lacks_mount
 from overspill_agent.remarks import Remarks
 from overspill_shared import names
 from overspill_shared.errors import CloudError, MalformedMessage
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from overspill_agent.burst_requests import Identity
     from overspill_agent.bursts import Burst
-    from overspill_agent.policy import Policy
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.slots import Slot
+    from overspill_agent.deciding.snapshot import Snapshot
     from overspill_agent.ports import FluxInstance
-    from overspill_agent.slots import Slot
-    from overspill_agent.snapshot import Snapshot
     from overspill_agent.store import BurstStore
     from overspill_shared.messages import BurstEvent
     from overspill_shared.ports import Publisher

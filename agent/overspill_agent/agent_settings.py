@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from overspill_agent.policy import Policy
-from overspill_agent.slots import DEFAULT_TEMPLATE
+from overspill_agent.deciding.policy import Policy
+from overspill_agent.deciding.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
 from overspill_shared.fields import HostName, ImageRef, Name
 from overspill_shared.sealing import parse_public_key

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from overspill_agent.agent_settings import AgentSettings
-    from overspill_agent.decisions import Decision
+    from overspill_agent.deciding.decisions import Decision
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.jobs import PendingJob
     from overspill_agent.own_pod import PodFacts
-    from overspill_agent.policy import Policy
     from overspill_agent.ports import InstanceFacts
-    from overspill_agent.slots import Slot
     from overspill_shared.messages import BurstEvent
     from overspill_shared.secrets import Secret
 

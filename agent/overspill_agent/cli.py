@@ -22,7 +22,7 @@ from overspill_shared.errors import AlreadyServed, ConfigError, FluxUnavailable,
 
 if TYPE_CHECKING:
     from overspill_agent.agent_settings import AgentSettings
-    from overspill_agent.decisions import Decision
+    from overspill_agent.deciding.decisions import Decision
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

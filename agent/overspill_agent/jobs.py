@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from overspill_agent.demand import Demand, is_burstable, parse_demand
+from overspill_agent.deciding.demand import Demand, is_burstable, parse_demand
 from overspill_shared.idset import parse_idset
 
 if TYPE_CHECKING:

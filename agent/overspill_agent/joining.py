@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from overspill_agent.bursts import Burst
-    from overspill_agent.policy import Policy
-    from overspill_agent.snapshot import Snapshot
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.snapshot import Snapshot
     from overspill_shared.idset import Ranks
 
 NOTHING_ARRIVED: Final = "nothing arrived at the lead"

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from overspill_agent.actions import Actions, Outcome, log_move
 from overspill_agent.bursts import on_event
-from overspill_agent.decide import decide
-from overspill_agent.decisions import log_facts
+from overspill_agent.deciding.decide import decide
+from overspill_agent.deciding.decisions import log_facts
+from overspill_agent.deciding.keeping import next_wakeup
+from overspill_agent.deciding.settling import returning_ranks
+from overspill_agent.deciding.snapshot import Snapshot
 from overspill_agent.jobs import JobTable
 from overspill_agent.joining import is_due, settle_joining
-from overspill_agent.lifetime import next_wakeup
 from overspill_agent.losing import newly_lost, settle_losses
 from overspill_agent.observe import observe
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
-from overspill_agent.settling import returning_ranks
-from overspill_agent.snapshot import Snapshot
 from overspill_agent.store import BurstStore
 from overspill_shared.errors import FluxError, FluxUnavailable
 from overspill_shared.hostlist import compress
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from overspill_agent.burst_requests import Identity
-    from overspill_agent.decisions import Decision
-    from overspill_agent.policy import Policy
+    from overspill_agent.deciding.decisions import Decision
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.ports import FluxEvent, FluxInstance, InstanceFacts, Timer
-    from overspill_agent.slots import Slot
     from overspill_shared.idset import Ranks
     from overspill_shared.messages import BurstEvent
     from overspill_shared.ports import Clock, Publisher

@@ -17,8 +17,8 @@ from overspill_shared.messages import EventError
 
 if TYPE_CHECKING:
     from overspill_agent.bursts import Burst
-    from overspill_agent.policy import Policy
-    from overspill_agent.snapshot import Snapshot
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.snapshot import Snapshot
     from overspill_shared.idset import Ranks
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from overspill_agent.bursts import BEFORE_ACTIVE, on_ranks, on_time, with_idleness
-from overspill_agent.decide import wanted_bursts
-from overspill_agent.demand_matching import one_of_each, served_by
+from overspill_agent.deciding.decide import wanted_bursts
+from overspill_agent.deciding.demand_matching import one_of_each, served_by
 
 if TYPE_CHECKING:
     from overspill_agent.bursts import Burst
-    from overspill_agent.snapshot import Snapshot
+    from overspill_agent.deciding.snapshot import Snapshot
 
 
 def observe(snapshot: Snapshot, now: float) -> Snapshot:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from overspill_agent.bursts import Burst
-    from overspill_agent.decisions import Code
+    from overspill_agent.deciding.decisions import Code
     from overspill_agent.jobs import PendingJob
     from overspill_agent.ports import FluxInstance
 

@@ -13,11 +13,11 @@ import tenacity
 
 from overspill_agent import reachability
 from overspill_agent.burst_requests import build_identity
+from overspill_agent.deciding.slots import find_slots
 from overspill_agent.doctor import startup
 from overspill_agent.kubernetes_pod import read_own_pod
 from overspill_agent.loop import Agent
 from overspill_agent.munge_key import read_munge_key
-from overspill_agent.slots import find_slots
 from overspill_shared.adapters.system_clock import SystemClock
 from overspill_shared.errors import CloudError, ConfigError, FluxUnavailable, OverspillError, Unavailable
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from overspill_agent.agent_settings import AgentSettings
     from overspill_agent.burst_requests import Identity
-    from overspill_agent.decisions import Decision
+    from overspill_agent.deciding.decisions import Decision
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.own_pod import PodFacts
     from overspill_agent.ports import FluxInstance, InstanceFacts
     from overspill_agent.pubsub_events import EventSubscription
-    from overspill_agent.slots import Slot
     from overspill_shared.messages import BurstEvent, Message
     from overspill_shared.ports import Publisher
 

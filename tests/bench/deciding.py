@@ -3,14 +3,14 @@
 import statistics
 import time
 
-from overspill_agent.decide import decide
-from overspill_agent.demand import parse_demand
+from overspill_agent.deciding.decide import decide
+from overspill_agent.deciding.demand import parse_demand
+from overspill_agent.deciding.policy import Policy
+from overspill_agent.deciding.slots import Slot
+from overspill_agent.deciding.snapshot import Snapshot
 from overspill_agent.jobs import PendingJob
 from overspill_agent.observe import observe
-from overspill_agent.policy import Policy
 from overspill_agent.ports import InstanceFacts, RankResources
-from overspill_agent.slots import Slot
-from overspill_agent.snapshot import Snapshot
 from overspill_shared.templates import Template
 
 SIZES = (100, 1_000, 10_000)

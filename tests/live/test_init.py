@@ -20,11 +20,11 @@ import yaml
 
 from overspill_agent import cli
 from overspill_agent.agent_settings import load_agent_settings
+from overspill_agent.deciding.slots import find_slots
 from overspill_agent.flux_instance import RealFlux
 from overspill_agent.init import lead_files
 from overspill_agent.init.lead_plan import OVERLAY_PORT
 from overspill_agent.ports import OnlineChanged
-from overspill_agent.slots import find_slots
 from overspill_local.flux_brokers import LeadLayout
 from overspill_local.free_port import free_port
 from overspill_shared.broker_toml import CURVE_CERT_PATH, build_burst_config

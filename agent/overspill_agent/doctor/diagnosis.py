@@ -10,9 +10,9 @@ from overspill_agent.doctor.finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.doctor.examination import Examination
     from overspill_agent.ports import InstanceFacts
-    from overspill_agent.slots import Slot
 
 
 def diagnose(examination: Examination) -> tuple[Finding, ...]:

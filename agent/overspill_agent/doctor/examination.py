@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.ports import InstanceFacts, InstanceHealth
-    from overspill_agent.slots import Slot
     from overspill_shared.errors import ConfigError
     from overspill_shared.idset import Ranks
 

@@ -14,8 +14,8 @@ from overspill_shared.idset import Ranks, format_idset
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.ports import InstanceFacts, InstanceHealth
-    from overspill_agent.slots import Slot
     from overspill_shared.errors import ConfigError
 
 _SLOT_CONFIG: Final = """\

@@ -12,8 +12,8 @@ from overspill_agent.doctor.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.ports import InstanceFacts
-    from overspill_agent.slots import Slot
 
 log = logging.getLogger(__name__)
 

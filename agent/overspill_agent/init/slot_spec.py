@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from overspill_agent.agent_settings import TemplateSettings
-from overspill_agent.slots import DEFAULT_TEMPLATE
+from overspill_agent.deciding.slots import DEFAULT_TEMPLATE
 from overspill_shared.errors import ConfigError
 from overspill_shared.fields import Count, Gpus, Name
 from overspill_shared.hostlist import MAX_HOSTS

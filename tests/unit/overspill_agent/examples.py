@@ -3,11 +3,11 @@
 import copy
 
 from overspill_agent.bursts import Burst, HistoryEntry
-from overspill_agent.demand import parse_demand
+from overspill_agent.deciding.demand import parse_demand
+from overspill_agent.deciding.slots import find_slots
+from overspill_agent.deciding.snapshot import Snapshot
 from overspill_agent.jobs import PendingJob
 from overspill_agent.ports import InstanceFacts, RankResources
-from overspill_agent.slots import find_slots
-from overspill_agent.snapshot import Snapshot
 from overspill_shared import messages
 from overspill_shared.lifecycle import BurstState
 from overspill_shared.templates import Template

@@ -12,8 +12,8 @@ from tests.unit.overspill_agent.examples import HOME, make_event, make_facts, ma
 from overspill_agent.agent_settings import AgentSettings
 from overspill_agent.burst_requests import build_identity
 from overspill_agent.bursts import Burst
+from overspill_agent.deciding.policy import Policy
 from overspill_agent.loop import Agent
-from overspill_agent.policy import Policy
 from overspill_agent.ports import (
     DrainedChanged,
     HistoryReplayed,

@@ -4,7 +4,7 @@ import pytest
 from tests.unit.overspill_agent.examples import make_facts, rank_resources
 
 from overspill_agent.agent_settings import AgentSettings, load_agent_settings
-from overspill_agent.policy import Policy
+from overspill_agent.deciding.policy import Policy
 from overspill_shared.errors import ConfigError
 
 TEMPLATE = {

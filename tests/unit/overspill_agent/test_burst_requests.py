@@ -16,10 +16,10 @@ from tests.unit.overspill_agent.examples import (
 
 from overspill_agent.agent_settings import DEFAULT_APP_IMAGE, DEFAULT_VIEW_IMAGE, AgentSettings
 from overspill_agent.burst_requests import MAX_JOBS_BYTES, build_identity, build_request, build_teardown, record_of
-from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.policy import Policy
 from overspill_agent.lead_address import AddressSource
 from overspill_agent.own_pod import PodFacts, Service, ServicePort, ServiceType
-from overspill_agent.policy import Policy
 from overspill_shared import names, sealing
 from overspill_shared.broker_toml import check_burst_config
 from overspill_shared.errors import ConfigError, SealError

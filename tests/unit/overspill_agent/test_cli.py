@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from overspill_agent import cli, flux_frobnicator
-from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_shared import __version__, sealing
 from overspill_shared.errors import AlreadyServed, ConfigError, FluxError, FluxUnavailable, Unavailable
 from overspill_shared.log import PACKAGES

@@ -1,8 +1,8 @@
 import pytest
 from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, make_burst, make_snapshot
 
+from overspill_agent.deciding.policy import Policy
 from overspill_agent.joining import NOTHING_ARRIVED, explain_missing, is_due, settle_joining
-from overspill_agent.policy import Policy
 
 ROLLBACK = Policy(unwanted_after_s=60)
 ACCEPT = Policy(accepts_partial_join=True, unwanted_after_s=60)

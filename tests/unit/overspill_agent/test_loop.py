@@ -5,7 +5,7 @@ import logging
 import pytest
 from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, SLOT_1, make_burst, make_facts
 
-from overspill_agent.policy import Policy
+from overspill_agent.deciding.policy import Policy
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, OnlineChanged, TorpidChanged
 from overspill_shared.errors import AlreadyServed, ConfigError, FluxUnavailable
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, make_burst, make_snapshot
 
+from overspill_agent.deciding.policy import Policy
 from overspill_agent.losing import newly_lost, settle_losses
-from overspill_agent.policy import Policy
 
 POLICY = Policy(rejoin_timeout_s=300)
 ACTIVE = make_burst("ACTIVE")

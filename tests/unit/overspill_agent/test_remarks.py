@@ -1,7 +1,7 @@
 import pytest
 from tests.unit.overspill_agent.examples import make_facts, make_job
 
-from overspill_agent.decisions import Code
+from overspill_agent.deciding.decisions import Code
 from overspill_agent.remarks import FORGET_ABOVE, Remarks
 
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from overspill_agent.bursts import Burst
+    from overspill_agent.deciding.slots import Slot
     from overspill_agent.jobs import PendingJob
     from overspill_agent.ports import InstanceFacts, RankResources
-    from overspill_agent.slots import Slot
     from overspill_shared.idset import Ranks
 
 

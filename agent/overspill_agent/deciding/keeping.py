@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from overspill_agent.cooldown import cooldown_end
-from overspill_agent.decisions import Code, Decision, DecisionKind
-from overspill_agent.leases import renewal_due
-from overspill_agent.settling import settled_at
+from overspill_agent.deciding.breaking import cooldown_end
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.leases import renewal_due
+from overspill_agent.deciding.settling import settled_at
 from overspill_shared.lifecycle import BurstState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from overspill_agent.bursts import Burst
-    from overspill_agent.policy import Policy
-    from overspill_agent.snapshot import Snapshot
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.snapshot import Snapshot
 
 
 def decide_lifetimes(

@@ -4,7 +4,7 @@ import json
 import pytest
 from tests.unit.overspill_agent.examples import SLOT_0
 
-from overspill_agent.decisions import Code, Decision, DecisionKind, log_facts
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind, log_facts
 
 DECISION = Decision(kind=DecisionKind.REQUEST, code=Code.NEVER_FITS_LOCALLY, reason="it does not fit")
 

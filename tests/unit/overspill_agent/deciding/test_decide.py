@@ -17,11 +17,11 @@ from tests.unit.overspill_agent.examples import (
     make_template,
 )
 
-from overspill_agent.decide import decide, decide_demand, wanted_bursts
-from overspill_agent.decisions import DecisionKind
-from overspill_agent.demand_matching import units_of
+from overspill_agent.deciding.decide import decide, decide_demand, wanted_bursts
+from overspill_agent.deciding.decisions import DecisionKind
+from overspill_agent.deciding.demand_matching import units_of
+from overspill_agent.deciding.policy import Policy
 from overspill_agent.jobs import Lowering
-from overspill_agent.policy import Policy
 from overspill_shared.lifecycle import BurstState
 
 POLICY = Policy()

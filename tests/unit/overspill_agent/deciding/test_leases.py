@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.overspill_agent.examples import NOW, SLOT_0, make_burst, make_snapshot
 
-from overspill_agent.leases import RENEWALS_PER_LEASE, decide_leases, renewal_due, renewed_until
-from overspill_agent.policy import Policy
+from overspill_agent.deciding.leases import RENEWALS_PER_LEASE, decide_leases, renewal_due, renewed_until
+from overspill_agent.deciding.policy import Policy
 from overspill_shared.errors import Unavailable
 
 POLICY = Policy(lease_s=1800)

@@ -8,9 +8,9 @@ from tests.unit.overspill_agent.examples import (
     make_snapshot,
 )
 
-from overspill_agent.cooldown import cooldown_end, cooling, failures_in_a_row
-from overspill_agent.demand_matching import Need
-from overspill_agent.policy import Policy
+from overspill_agent.deciding.breaking import cooldown_end, cooling, failures_in_a_row
+from overspill_agent.deciding.demand_matching import Need
+from overspill_agent.deciding.policy import Policy
 
 POLICY = Policy(cooldown_s=60, max_cooldown_s=3600)
 

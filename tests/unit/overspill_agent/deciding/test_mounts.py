@@ -1,9 +1,9 @@
 import pytest
 from tests.unit.overspill_agent.examples import NOW, make_job, make_snapshot, make_template
 
-from overspill_agent.decide import decide
-from overspill_agent.mounts import lacks_mount, working_directory
-from overspill_agent.policy import Policy
+from overspill_agent.deciding.decide import decide
+from overspill_agent.deciding.mounts import lacks_mount, working_directory
+from overspill_agent.deciding.policy import Policy
 
 HOME_MOUNT = make_template(mounts=("/home", "/data/shared"))
 HOME_VOLUME = make_template(

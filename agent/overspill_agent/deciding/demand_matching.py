@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_shared.idset import format_idset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from overspill_agent.demand import Demand
+    from overspill_agent.deciding.demand import Demand
+    from overspill_agent.deciding.slots import Slot
+    from overspill_agent.deciding.snapshot import Snapshot
     from overspill_agent.jobs import PendingJob
-    from overspill_agent.slots import Slot
-    from overspill_agent.snapshot import Snapshot
     from overspill_shared.idset import Ranks
 
 

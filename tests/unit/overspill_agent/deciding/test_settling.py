@@ -1,8 +1,8 @@
 import pytest
 from tests.unit.overspill_agent.examples import HOSTS, NOW, make_facts, make_snapshot
 
-from overspill_agent.policy import Policy
-from overspill_agent.settling import returning_ranks, settled_at
+from overspill_agent.deciding.policy import Policy
+from overspill_agent.deciding.settling import returning_ranks, settled_at
 
 POLICY = Policy(settle_s=30)
 YOUNG = make_facts(started_at=NOW)

@@ -11,7 +11,7 @@ from tests.unit.overspill_agent.examples import (
     rank_resources,
 )
 
-from overspill_agent.demand_matching import need_from, served_by, units_of
+from overspill_agent.deciding.demand_matching import need_from, served_by, units_of
 
 ONLY_BURST = {"constraints": {"properties": ["burst"]}}
 ONLY_HOME = {"constraints": {"properties": ["^burst"]}}

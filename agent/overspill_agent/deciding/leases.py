@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_shared.lifecycle import NOT_RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from overspill_agent.bursts import Burst
-    from overspill_agent.policy import Policy
-    from overspill_agent.snapshot import Snapshot
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.snapshot import Snapshot
 
 RENEWALS_PER_LEASE: Final = 6
 """So many renewals fall into one lease: five may be lost or late, and it does not lapse."""

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from overspill_agent.cooldown import cooldown_end, cooling
-from overspill_agent.decisions import Code, Decision, DecisionKind
-from overspill_agent.demand_matching import need_from, needs_from, one_of_each, served_by
-from overspill_agent.leases import decide_leases
-from overspill_agent.lifetime import decide_lifetimes
-from overspill_agent.mounts import lacks_mount
+from overspill_agent.deciding.breaking import cooldown_end, cooling
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.demand_matching import need_from, needs_from, one_of_each, served_by
+from overspill_agent.deciding.keeping import decide_lifetimes
+from overspill_agent.deciding.leases import decide_leases
+from overspill_agent.deciding.mounts import lacks_mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from overspill_agent.demand import Demand
-    from overspill_agent.demand_matching import Need
+    from overspill_agent.deciding.demand import Demand
+    from overspill_agent.deciding.demand_matching import Need
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.slots import Slot
+    from overspill_agent.deciding.snapshot import Snapshot
     from overspill_agent.jobs import PendingJob
-    from overspill_agent.policy import Policy
-    from overspill_agent.slots import Slot
-    from overspill_agent.snapshot import Snapshot
 
 
 def decide(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ...]:

@@ -11,8 +11,8 @@ from tests.unit.overspill_agent.examples import (
     make_snapshot,
 )
 
-from overspill_agent.lifetime import decide_lifetimes, next_wakeup, teardown_due
-from overspill_agent.policy import Policy
+from overspill_agent.deciding.keeping import decide_lifetimes, next_wakeup, teardown_due
+from overspill_agent.deciding.policy import Policy
 from overspill_shared.lifecycle import BurstState
 
 POLICY = Policy(idle_timeout_s=600, drain_before_end_s=900, leave_timeout_s=120, teardown_retry_s=300, cooldown_s=60)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from overspill_agent.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_shared.errors import ErrorClass
 
 if TYPE_CHECKING:
     from overspill_agent.bursts import Burst
-    from overspill_agent.demand_matching import Need
-    from overspill_agent.policy import Policy
-    from overspill_agent.snapshot import Snapshot
+    from overspill_agent.deciding.demand_matching import Need
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.snapshot import Snapshot
 
 NEEDS_A_PERSON: Final = frozenset({ErrorClass.CONFIG, ErrorClass.PERMISSION, ErrorClass.QUOTA})
 """The same request would fail the same way until somebody changes something: the longest rest at once."""

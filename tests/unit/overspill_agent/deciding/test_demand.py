@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.overspill_agent.examples import make_jobspec, rank_resources
 
-from overspill_agent.demand import Demand, is_burstable, matches, parse_demand
+from overspill_agent.deciding.demand import Demand, is_burstable, matches, parse_demand
 
 
 def demand(**changes):

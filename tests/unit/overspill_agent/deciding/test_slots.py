@@ -1,7 +1,7 @@
 import pytest
 from tests.unit.overspill_agent.examples import HOSTS, make_facts, make_slots, make_template, rank_resources
 
-from overspill_agent.slots import Slot, find_slots
+from overspill_agent.deciding.slots import Slot, find_slots
 from overspill_shared.errors import ConfigError
 
 DEFAULT = {"default": make_template()}

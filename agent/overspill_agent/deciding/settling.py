@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from overspill_agent.policy import Policy
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.snapshot import Snapshot
     from overspill_agent.ports import InstanceFacts
-    from overspill_agent.snapshot import Snapshot
     from overspill_shared.idset import Ranks
 
 
