@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_ON_THE_WAY: Final = 256
+MAX_ON_THE_WAY: Final = 64
 """Enough to keep the job manager busy, and few enough that another request does not wait long behind them."""
 
 

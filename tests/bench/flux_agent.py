@@ -2,8 +2,10 @@
 
 import shutil
 
-from tests.bench import flux_cost, flux_joins, flux_requests, flux_waiting
+from tests.bench import flux_cost, flux_joins, flux_lowering, flux_requests, flux_waiting
 from tests.bench.flux_rig import Rig
+
+from overspill_shared.lead_config import Scheduler
 
 
 def run():
@@ -20,4 +22,6 @@ def run():
         agent = rig.start_agent()
         report["waiting"] = flux_waiting.measure(rig, agent)
         report["with_10000_waiting"] = flux_cost.over_a_minute(agent)
+    with Rig(slots=flux_lowering.PROBES, scheduler=Scheduler.SIMPLE) as rig:
+        report["lowering"] = flux_lowering.measure(rig)
     return report

@@ -28,7 +28,7 @@ from overspill_shared import names, sealing
 from overspill_shared.broker_toml import build_burst_config
 from overspill_shared.errors import OverspillError
 from overspill_shared.hostlist import compress
-from overspill_shared.lead_config import RankGroup, resource_set
+from overspill_shared.lead_config import RankGroup, Scheduler, resource_set
 from overspill_shared.messages import BurstEvent, BurstRequest, EventKind, decode, encode, event_error, event_id
 
 PROJECT = "bench"
@@ -40,8 +40,8 @@ CORES = 4
 class Rig:
     """One lead rank, `slots` slots of one node each (`burst-0`, …), and one slot `burst-many`; a context manager."""
 
-    def __init__(self, *, slots):
-        self._slots = slots
+    def __init__(self, *, slots, scheduler=Scheduler.FLUXION):
+        self._slots, self._scheduler = slots, scheduler
         self._undo = contextlib.ExitStack()
 
     def __enter__(self):
@@ -128,7 +128,12 @@ class Rig:
 
     def _start_lead(self, undo):
         lead = LeadLayout(
-            directory=self.folder, port=free_port(), frobnicator_path=frobnicator_path(), local_nodes=1, cores=CORES
+            directory=self.folder,
+            port=free_port(),
+            frobnicator_path=frobnicator_path(),
+            local_nodes=1,
+            cores=CORES,
+            scheduler=self._scheduler,
         )
         for path in (*lead.directories, self.folder / "burst"):
             path.mkdir(exist_ok=True)

@@ -45,6 +45,12 @@ def _event_times(handle, jobid):
     return {event["name"]: event["timestamp"] for event in reversed(events)}
 
 
+def count_lowered(handle):
+    """Give how many waiting jobs have a lower urgency than any user's default."""
+    listed = flux.job.JobList(handle, filters=["pending"], attrs=["urgency"], max_entries=0).jobs()
+    return sum(job.urgency < flux.constants.FLUX_JOB_URGENCY_DEFAULT for job in listed)
+
+
 def poll(handle):
     """Give how long one pass of a poller takes that lists what waits and reads each jobspec, and what it found."""
     began = time.perf_counter()
@@ -94,7 +100,8 @@ def answer(value):
 
 
 VERBS = {
-    verb.__name__: verb for verb in (submit, cancel, event_times, poll, poll_by_flux_burst, watch_online, keep_busy)
+    verb.__name__: verb
+    for verb in (submit, cancel, event_times, count_lowered, poll, poll_by_flux_burst, watch_online, keep_busy)
 }
 
 

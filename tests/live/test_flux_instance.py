@@ -138,21 +138,21 @@ def test_marks_that_flux_refuses_are_logged_once(instance, flux, listen, caplog)
 
 def test_marks_of_thousands_of_jobs_are_sent_though_only_some_fit_on_the_way(instance, flux, listen):
     jobid = instance.submit("-N4", "--setattr=burstable", "true")
-    for number in range(2 * MAX_ON_THE_WAY):
+    for number in range(8 * MAX_ON_THE_WAY):
         flux.memo(jobid, {"overspill": {"number": number}})
-    listen(flux, lambda heard: heard.names(jobid).count("memo") == 2 * MAX_ON_THE_WAY)
+    listen(flux, lambda heard: heard.names(jobid).count("memo") == 8 * MAX_ON_THE_WAY)
 
-    assert instance.job(jobid, "{user.overspill.number}") == str(2 * MAX_ON_THE_WAY - 1)
+    assert instance.job(jobid, "{user.overspill.number}") == str(8 * MAX_ON_THE_WAY - 1)
     instance.cancel(jobid)
 
 
 def test_marks_that_wait_for_room_are_sent_when_the_connection_is_closed(instance):
     jobid = instance.submit("-N4", "--setattr=burstable", "true")
     with contextlib.closing(RealFlux.connect(instance.layout.uri)) as short_lived:
-        for number in range(2 * MAX_ON_THE_WAY):
+        for number in range(8 * MAX_ON_THE_WAY):
             short_lived.memo(jobid, {"overspill": {"number": number}})
 
-    counted = f"--count={2 * MAX_ON_THE_WAY}"
+    counted = f"--count={8 * MAX_ON_THE_WAY}"
     instance.command("flux", "job", "wait-event", "--timeout=20", counted, str(jobid), "memo")
     instance.cancel(jobid)
 
