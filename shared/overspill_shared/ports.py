@@ -124,7 +124,7 @@ class KubernetesApi(Protocol):
         ...
 
     def list_pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
-        """Give the pods that the selector chooses; none if the namespace does not exist."""
+        """Give the pods that the selector chooses, with what keeps them from running; none without the namespace."""
         ...
 
     def close(self) -> None:

@@ -16,10 +16,12 @@ import urllib3
 from kubernetes import client as kubernetes_client
 
 from overspill_shared import errors
-from overspill_shared.pods import Pod, PodPhase
+from overspill_shared.adapters.pod_status import is_settled, read_pods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from overspill_shared.pods import Pod
 
 FIELD_MANAGER: Final = "overspill"
 TOKEN_REUSE_S: Final = 60.0
@@ -102,10 +104,11 @@ class KubernetesApiClient:
             return
 
     def list_pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
-        """List pods."""
-        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
-        listed = self._retrying(self._request, "GET", path, query=[("labelSelector", label_selector)])
-        return tuple(_pod(item) for item in listed["items"])
+        """List pods, and the events about them where these can say why one does not run."""
+        pods = self.list("v1", "Pod", namespace=namespace, label_selector=label_selector)
+        if all(map(is_settled, pods)):
+            return read_pods(pods)
+        return read_pods(pods, self.list("v1", "Event", namespace=namespace))
 
     def close(self) -> None:
         """Close the connections."""
@@ -203,14 +206,6 @@ class _ReusedToken:
 
 def _group_path(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-
-
-def _pod(item: Mapping[str, Any]) -> Pod:
-    return Pod(
-        name=item["metadata"]["name"],
-        phase=PodPhase((item.get("status") or {}).get("phase", "")),
-        is_leaving="deletionTimestamp" in item["metadata"],
-    )
 
 
 def _error(exc: Any, call: str, *, may_quote: bool) -> errors.CloudError:

@@ -14,7 +14,7 @@ import trustme
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
 from overspill_shared.errors import CloudError, Conflict, NotFound, PermissionDenied, Unavailable
 from overspill_shared.lease import build_lease, read_lease, renew_lease
-from overspill_shared.pods import Pod, PodPhase
+from overspill_shared.pods import Pod, PodPhase, Trouble
 
 NOW = 1_760_000_000.0
 
@@ -388,3 +388,26 @@ def test_lease_is_renewed_forward_and_only_over_what_was_read(kubernetes, namesp
     kubernetes.delete(lease["apiVersion"], lease["kind"], lease["metadata"]["name"], namespace=namespace)
     with pytest.raises(Conflict):
         kubernetes.apply(renew_lease(first, expires_at=NOW + 1800, now=NOW + 600))
+
+
+def test_list_pods_shows_what_keeps_one_from_running(kubernetes, core, namespace):
+    for name in ("burst-0-0-a", "burst-0-1-b", "burst-0-2-c"):
+        core.create_namespaced_pod(namespace, pod(name))
+    waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x"'}
+    container = {"name": "c", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+    status = {"containerStatuses": [{**container, "state": {"waiting": waiting}}]}
+    core.patch_namespaced_pod_status("burst-0-0-a", namespace, {"status": status})
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    core.patch_namespaced_pod_status("burst-0-1-b", namespace, {"status": {"conditions": [unscheduled]}})
+    about = {"kind": "Pod", "name": "burst-0-2-c", "namespace": namespace}
+    event = {"metadata": {"name": "e"}, "involvedObject": about, "type": "Warning"}
+    event |= {"reason": "FailedMount", "message": "no such bucket", "lastTimestamp": "2026-01-01T00:00:00Z"}
+    core.create_namespaced_event(namespace, event)
+
+    pods = kubernetes.list_pods(namespace, "job-name=burst-0")
+
+    assert {each.name: each.trouble for each in pods} == {
+        "burst-0-0-a": Trouble(reason="ImagePullBackOff", text='Back-off pulling image "x"'),
+        "burst-0-1-b": Trouble(reason="Unschedulable", text="0/1 nodes"),
+        "burst-0-2-c": Trouble(reason="FailedMount", text="no such bucket"),
+    }
