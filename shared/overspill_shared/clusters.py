@@ -17,10 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BURST_POOL: Final = "burst"
-"""The node pool of a burst's cluster that its brokers run on."""
+"""The node pool of a burst's cluster that its brokers run on, and nothing else."""
+SYSTEM_POOL: Final = "system"
+"""The small one that holds what must outlive the burst's nodes: operator, dead-man, kube-system."""
+POOL_LABEL: Final = "overspill/pool"
+"""The label of each node that names its pool: the brokers' nodeSelector."""
 
 _CAPACITY_MARKS: Final = ("GCE_STOCKOUT", "ZONE_RESOURCE_POOL_EXHAUSTED")
 _QUOTA_MARKS: Final = ("GCE_QUOTA_EXCEEDED", "QUOTA_EXCEEDED")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """A taint of a node, of the effect NoSchedule: only pods that tolerate it run there."""
+
+    key: str
+    value: str
+
+
+BURST_TAINT: Final = Taint(key="overspill", value="burst")
+"""Of every node of the burst pool."""
 
 
 class ClusterStatus(StrEnum):
