@@ -150,3 +150,21 @@ def burst_event(burst_request):
     """Give a factory of valid BurstEvents, for the burst of `burst_request()`."""
     own = {"event_id": "e" * 32, "kind": "ready", "occurred_at": NOW + 300}
     return _factory(messages.BurstEvent, burst_request, own)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew instead of comparing them")
+
+
+@pytest.fixture
+def golden(request):
+    """Give a function that compares a text with a committed file, or writes it where `--update-golden` is given."""
+
+    def compare(path, text):
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"{path} is missing: run pytest with --update-golden, and read what it writes"
+        assert text == path.read_text(encoding="utf-8"), f"{path.name} differs: is that wanted? --update-golden"
+
+    return compare

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import shutil
+import ssl
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -222,12 +223,20 @@ class EmbeddedCloud:
             "OVERSPILL_POLL_S": str(self.options.poll_s),
             "OVERSPILL_OPERATOR_MANIFEST": str(flux_operator_path()),
             "OVERSPILL_PRIVATE_KEY_FILE": str(key_file),
+            "SSL_CERT_FILE": str(self._trusted_authorities()),
             **self.options.function_environ,
         }
         functions = (function_processes.provision(free_port()), function_processes.teardown(free_port()))
         beside = [] if self._beside is None else [self._beside(self)]
         started = [self._start_function(function, environ) for function in functions]
         await together(self._create_topics(functions), *started, *beside)
+
+    def _trusted_authorities(self) -> Path:
+        """Give a file of the public authorities and ours: a cluster's DNS endpoint is vouched for by none else."""
+        public = Path(ssl.get_default_verify_paths().cafile or os.devnull)
+        bundle = self.folder / "authorities.pem"
+        bundle.write_bytes(public.read_bytes() + b"\n" + self._backend.authority_pem)
+        return bundle
 
     async def _create_topics(self, functions: tuple[function_processes.FunctionProcess, ...]) -> None:
         provision, teardown = functions

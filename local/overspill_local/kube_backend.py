@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import trustme
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from overspill_local.supervisor import Supervisor
 
 HOST = "127.0.0.1"
+_EFFECTS: Final = {1: "NoSchedule", 2: "PreferNoSchedule", 3: "NoExecute"}
+"""google.container.v1.NodeTaint.Effect, as Kubernetes calls it."""
 
 
 @dataclass(slots=True)
@@ -63,8 +65,8 @@ class KubeBackend:
         server = KubeServer(token_is_valid=self._metadata.is_valid)
         port = await server.start(HOST, 0, ssl_context=context)
         name = str(cluster.name)
-        for index in range(int(cluster.current_node_count)):
-            server.store.create(_node(name, index))
+        for node in nodes_of(cluster):
+            server.store.create(node)
         authority = self._authority.cert_pem.bytes()
         operator = FluxOperator(
             KubeClient(f"https://{HOST}:{port}", ca_pem=authority, token=self._metadata.token),
@@ -75,7 +77,20 @@ class KubeBackend:
         )
         await operator.start()
         self._clusters[name] = _Cluster(server, operator)
-        return Endpoint(host_port=f"{HOST}:{port}", ca_pem=authority)
+        return Endpoint(host_port=f"{HOST}:{port}", ca_pem=authority, dns_host_port=f"localhost:{port}")
+
+    async def resized(self, cluster: Any) -> None:
+        """Add and remove nodes, last ones first, as the pools' sizes have it."""
+        store = self._clusters[str(cluster.name)].server.store
+        resource = store.resources.find_kind("v1", "Node")
+        if resource is None:
+            raise LookupError("the embedded Kubernetes has no kind Node")
+        wanted = {node["metadata"]["name"]: node for node in nodes_of(cluster)}
+        present = {node["metadata"]["name"]: node for node in store.list_objects(resource)}
+        for name in present.keys() - wanted.keys():
+            store.delete(resource, present[name])
+        for name in wanted.keys() - present.keys():
+            store.create(wanted[name])
 
     async def down(self, name: str) -> None:
         """Stop a cluster's pods, operator and API; one that is not there is no fault."""
@@ -85,15 +100,30 @@ class KubeBackend:
             await cluster.server.stop()
 
     @property
+    def authority_pem(self) -> bytes:
+        """The certificate that vouches for every cluster's API, by address and by name."""
+        return self._authority.cert_pem.bytes()
+
+    @property
     def running(self) -> tuple[str, ...]:
         """The clusters that are up."""
         return tuple(self._clusters)
 
 
-def _node(cluster: str, index: int) -> dict[str, Any]:
+def nodes_of(cluster: Any) -> list[dict[str, Any]]:
+    """Give the Node objects of a google.container.v1.Cluster, with their pools' labels and taints."""
+    return [_node(cluster, pool, index) for pool in cluster.node_pools for index in range(pool.initial_node_count)]
+
+
+def _node(cluster: Any, pool: Any, index: int) -> dict[str, Any]:
+    labels = {**pool.config.labels, "cloud.google.com/gke-nodepool": pool.name}
+    taints = [
+        {"key": taint.key, "value": taint.value, "effect": _EFFECTS[taint.effect]} for taint in pool.config.taints
+    ]
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": f"gke-{cluster}-burst-{index}"},
+        "metadata": {"name": f"gke-{cluster.name}-{pool.name}-{index}", "labels": labels},
+        "spec": {"taints": taints} if taints else {},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
     }

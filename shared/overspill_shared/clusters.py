@@ -16,6 +16,8 @@ from overspill_shared.errors import CapacityUnavailable, CloudError, QuotaExceed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overspill_shared.templates import NodeShape
+
 BURST_POOL: Final = "burst"
 """The node pool of a burst's cluster that its brokers run on, and nothing else."""
 SYSTEM_POOL: Final = "system"
@@ -78,9 +80,15 @@ class ClusterSpec:
 
     name: str
     labels: Mapping[str, str]
-    machine_type: str
+    shape: NodeShape
+    """What its burst nodes are like."""
     node_count: int
-    is_spot: bool
+    max_node_count: int
+    """What it may grow to: the slot's size."""
+    starts_at: float
+    """Epoch seconds of the request; no time of day is read where the spec is used, so that it stays the same."""
+    ends_at: float
+    """Epoch seconds of the burst's hard end."""
 
 
 class NodePoolStatus(StrEnum):

@@ -34,7 +34,9 @@ def build_cluster_spec(request: BurstRequest) -> ClusterSpec:
             ),
             names.LABEL_SPEC_HASH: spec_hash(request),
         },
-        machine_type=request.template.machine_type,
+        shape=request.template,
         node_count=request.size,
-        is_spot=request.template.spot,
+        max_node_count=request.slot.size,
+        starts_at=request.requested_at,
+        ends_at=request.hard_end_at,
     )

@@ -72,7 +72,7 @@ def _ports(settings: ProvisionSettings) -> Ports:
     from overspill_shared.adapters.gke import GkeClusters
 
     return Ports(
-        clusters=GkeClusters(cluster_manager_client(os.environ), settings.clusters_in),
+        clusters=GkeClusters(cluster_manager_client(os.environ), settings.clusters_in, site=settings.gke_site()),
         connect=_connect,
         operator_manifest=functools.cache(functools.partial(_load_operator_manifest, settings)),
         clock=SystemClock(),

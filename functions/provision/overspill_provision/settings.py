@@ -10,10 +10,10 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from overspill_shared.function_settings import FunctionSettings
+from overspill_provision.gke_settings import GkeSettings
 
 
-class ProvisionSettings(FunctionSettings):
+class ProvisionSettings(GkeSettings):
     """What the provision function is told by its deployment."""
 
     budget_s: float = Field(default=480, gt=0, le=3500)

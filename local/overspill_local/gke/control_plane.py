@@ -51,6 +51,8 @@ class Endpoint:
     host_port: str
     """HOST:PORT, which a client turns into https://HOST:PORT."""
     ca_pem: bytes
+    dns_host_port: str = ""
+    """NAME:PORT of the same by a name, as a cluster's DNS endpoint; empty: it has none."""
 
 
 class ClusterBackend(Protocol):
@@ -61,6 +63,9 @@ class ClusterBackend(Protocol):
 
     async def up(self, cluster: ClusterMessage) -> Endpoint:
         """Start the Kubernetes API of a google.container.v1.Cluster; return when it answers."""
+
+    async def resized(self, cluster: ClusterMessage) -> None:
+        """Learn that a node pool of a cluster that is up has another size."""
 
     async def down(self, name: str) -> None:
         """Stop it and everything that runs in it; a cluster that is not up is none the worse for it."""
@@ -227,7 +232,11 @@ class ControlPlane:
     async def _bring_up(self, key: ClusterKey) -> None:
         cluster = self._clusters[key]
         endpoint = await self._backend.up(cluster)
-        cluster.endpoint = endpoint.host_port
+        wanted = cluster.control_plane_endpoints_config
+        if wanted.ip_endpoints_config.enabled or not wanted.ip_endpoints_config.HasField("enabled"):
+            cluster.endpoint = endpoint.host_port
+        # GKE shows the name of every cluster, of those too where it does not answer.
+        wanted.dns_endpoint_config.endpoint = endpoint.dns_host_port
         cluster.master_auth.cluster_ca_certificate = base64.b64encode(endpoint.ca_pem).decode()
         cluster.status = ClusterStatus.RUNNING
         for pool in cluster.node_pools:
@@ -242,6 +251,7 @@ class ControlPlane:
     async def _apply_size(self, cluster: ClusterMessage, pool: ClusterMessage, node_count: int) -> None:
         pool.initial_node_count = node_count
         cluster.current_node_count = sum(each.initial_node_count for each in cluster.node_pools)
+        await self._backend.resized(cluster)
         cluster.status = ClusterStatus.RUNNING
 
 

@@ -1,6 +1,7 @@
 """Clusters over GKE's ClusterManager API (google.container.v1).
 
-What a cluster looks like on the wire stands here, and what GKE's errors mean; when one is made or deleted does not.
+What GKE shows of a cluster is read here, and what its errors mean; what is asked of it stands in gke_request. When a
+cluster is made or deleted is not decided here.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core import exceptions as google_errors
-from google.cloud import container_v1
 
 from overspill_shared import errors, names
+from overspill_shared.adapters.gke_request import cluster_message
 from overspill_shared.clusters import (
     BURST_POOL,
     Cluster,
@@ -27,9 +28,14 @@ from overspill_shared.clusters import (
     OperationKind,
     failure_of,
 )
+from overspill_shared.gke_site import GkeSite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from google.cloud import container_v1
+
+DEFAULT_SITE: Final = GkeSite()
 
 _KINDS: Final = {"CREATE_CLUSTER": OperationKind.CREATE, "DELETE_CLUSTER": OperationKind.DELETE}
 _ANY_LOCATION: Final = "-"
@@ -42,9 +48,18 @@ _RATE_LIMIT: Final = "RATE_LIMIT_EXCEEDED"
 class GkeClusters:
     """Implements ports.Clusters."""
 
-    def __init__(self, client: container_v1.ClusterManagerClient, project: str, *, timeout_s: float = 30) -> None:
+    def __init__(
+        self,
+        client: container_v1.ClusterManagerClient,
+        project: str,
+        *,
+        site: GkeSite = DEFAULT_SITE,
+        timeout_s: float = 30,
+    ) -> None:
+        """`site` matters to whoever creates clusters; a call that takes longer than `timeout_s` is given up."""
         self._client = client
         self._project = project
+        self._site = site
         # The library's own retries are off: who calls looks again anyway, within a budget that it knows.
         self._options: dict[str, Any] = {"timeout": timeout_s, "retry": None}
 
@@ -69,8 +84,9 @@ class GkeClusters:
 
     def create(self, zone: str, spec: ClusterSpec) -> None:
         """Begin to create a cluster."""
+        cluster = cluster_message(spec, self._project, self._site)
         with _translated(self._path(zone, spec.name)):
-            self._client.create_cluster(parent=self._parent(zone), cluster=_cluster_message(spec), **self._options)
+            self._client.create_cluster(parent=self._parent(zone), cluster=cluster, **self._options)
 
     def delete(self, zone: str, name: str) -> None:
         """Begin to delete a cluster."""
@@ -100,22 +116,8 @@ class GkeClusters:
         return f"{self._parent(zone)}/clusters/{name}"
 
 
-def _cluster_message(spec: ClusterSpec) -> container_v1.Cluster:
-    """Give the cluster as GKE takes it: one pool, of a fixed size, of the nodes that were asked for."""
-    return container_v1.Cluster(
-        name=spec.name,
-        resource_labels=dict(spec.labels),
-        node_pools=[
-            container_v1.NodePool(
-                name=BURST_POOL,
-                initial_node_count=spec.node_count,
-                config=container_v1.NodeConfig(machine_type=spec.machine_type, spot=spec.is_spot),
-            )
-        ],
-    )
-
-
 def _cluster(message: Any) -> Cluster:
+    endpoint, ca_pem = _endpoint(message)
     return Cluster(
         name=message.name,
         zone=message.location,
@@ -123,10 +125,21 @@ def _cluster(message: Any) -> Cluster:
         labels=dict(message.resource_labels),
         created_at=datetime.fromisoformat(message.create_time).timestamp(),
         pools=tuple(_pool(item) for item in message.node_pools),
-        endpoint=message.endpoint,
-        ca_pem=base64.b64decode(message.master_auth.cluster_ca_certificate),
+        endpoint=endpoint,
+        ca_pem=ca_pem,
         complaints=_complaints(message.conditions),
     )
+
+
+def _endpoint(message: Any) -> tuple[str, bytes]:
+    """Give where a cluster's Kubernetes API is reached, and who vouches for it: by name wherever it has one.
+
+    The name is always there, but answers only where traffic from outside is allowed; public authorities vouch for it.
+    """
+    by_name = message.control_plane_endpoints_config.dns_endpoint_config
+    if by_name.endpoint and by_name.allow_external_traffic:
+        return by_name.endpoint, b""
+    return message.endpoint, base64.b64decode(message.master_auth.cluster_ca_certificate)
 
 
 def _pool(message: Any) -> NodePool:

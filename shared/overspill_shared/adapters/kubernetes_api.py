@@ -6,6 +6,7 @@ How a cluster is reached stands here, and what the API server's errors mean; wha
 from __future__ import annotations
 
 import json
+import ssl
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -119,7 +120,9 @@ class KubernetesApiClient:
     def _configuration(self, endpoint: str, has_own_ca: bool) -> Any:
         configuration = kubernetes_client.Configuration()
         configuration.host = f"https://{endpoint}"
-        configuration.ssl_ca_cert = self._ca_file.name if has_own_ca else None
+        # Python's own authorities, which SSL_CERT_FILE can name; the client would take certifi's whatever is set.
+        authorities = ssl.get_default_verify_paths().cafile
+        configuration.ssl_ca_cert = self._ca_file.name if has_own_ca else authorities
         configuration.retries = False
         # Asked before each request, but only where the key is there already.
         configuration.refresh_api_key_hook = self._set_token

@@ -22,13 +22,19 @@ class RecordingBackend:
     def __init__(self) -> None:
         self.up_names: list[str] = []
         self.down_names: list[str] = []
+        self.sizes: list[dict[str, int]] = []
         self.failure: Exception | None = None
 
     async def up(self, cluster) -> Endpoint:
         self.up_names.append(cluster.name)
         if self.failure:
             raise self.failure
-        return Endpoint(host_port="127.0.0.1:6443", ca_pem=b"-----BEGIN CERTIFICATE-----")
+        return Endpoint(
+            host_port="127.0.0.1:6443", ca_pem=b"-----BEGIN CERTIFICATE-----", dns_host_port="gke-1.gke.example:443"
+        )
+
+    async def resized(self, cluster) -> None:
+        self.sizes.append({pool.name: pool.initial_node_count for pool in cluster.node_pools})
 
     async def down(self, name: str) -> None:
         self.down_names.append(name)

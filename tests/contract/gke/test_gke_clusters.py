@@ -27,10 +27,12 @@ from overspill_shared.errors import (
     QuotaExceeded,
     Unavailable,
 )
+from overspill_shared.templates import NodeShape
 
 ZONE = "us-central1-a"
 BURST = "0123456789abcdef" * 2
 NAME = names.cluster_name(BURST)
+SHAPE = NodeShape(machine_type="c2-standard-8", cores=4, memory_mib=32768, zones=(ZONE,), spot=True)
 Code = grpc.StatusCode
 DEADLINE_S = 10.0
 
@@ -46,7 +48,8 @@ def eventually(condition):
 
 def spec(**changes) -> ClusterSpec:
     labels = names.cluster_labels(deployment="prod", lead="lead", burst=BURST, generation=1, expires_at=2e9)
-    values = {"name": NAME, "labels": labels, "machine_type": "c2-standard-8", "node_count": 4, "is_spot": True}
+    values = {"name": NAME, "labels": labels, "shape": SHAPE, "node_count": 4, "max_node_count": 8}
+    values |= {"starts_at": 1.7e9, "ends_at": 1.7e9 + 3600}
     return ClusterSpec(**{**values, **changes})
 
 
@@ -72,13 +75,29 @@ def test_create_makes_the_cluster_that_was_asked_for(gke, clusters, wait_for_sta
     clusters.create(ZONE, spec())
 
     cluster = wait_for_status(ClusterStatus.RUNNING)
-    assert cluster.endpoint == "127.0.0.1:6443"
-    assert cluster.ca_pem == b"-----BEGIN CERTIFICATE-----"
     assert names.is_ours(cluster.name, cluster.labels, deployment="prod", burst=BURST, lead="lead")
     message = gke.client.get_cluster(name=f"projects/demo/locations/{ZONE}/clusters/{NAME}")
-    (pool,) = message.node_pools
-    assert (pool.name, pool.initial_node_count) == ("burst", 4)
+    system, pool = message.node_pools
+    assert (system.name, system.initial_node_count) == ("system", 1)
+    assert (pool.name, pool.initial_node_count, pool.autoscaling.max_node_count) == ("burst", 4, 8)
     assert (pool.config.machine_type, pool.config.spot) == ("c2-standard-8", True)
+
+
+def test_get_gives_the_dns_endpoint_that_public_authorities_vouch_for(clusters, wait_for_status):
+    clusters.create(ZONE, spec())
+
+    cluster = wait_for_status(ClusterStatus.RUNNING)
+
+    assert (cluster.endpoint, cluster.ca_pem) == ("gke-1.gke.example:443", b"")
+
+
+@pytest.mark.parametrize("by_name", [{}, {"dns_endpoint_config": {"allow_external_traffic": False}}], ids=str)
+def test_get_of_a_cluster_whose_name_does_not_answer_gives_its_address(gke, clusters, wait_for_status, by_name):
+    gke.create(name=NAME, control_plane_endpoints_config={"ip_endpoints_config": {"enabled": True}, **by_name})
+
+    cluster = wait_for_status(ClusterStatus.RUNNING)
+
+    assert (cluster.endpoint, cluster.ca_pem) == ("127.0.0.1:6443", b"-----BEGIN CERTIFICATE-----")
 
 
 def test_get_while_it_is_made_has_no_endpoint(slow_clusters):

@@ -42,6 +42,15 @@ def test_create_cluster_while_running_has_no_endpoint(slow_gke):
     assert slow_gke.backend.up_names == []
 
 
+@pytest.mark.parametrize(("enabled", "endpoint"), [(True, "127.0.0.1:6443"), (False, "")])
+def test_create_cluster_has_an_address_only_where_one_is_wanted(gke, enabled, endpoint):
+    gke.wait_done(gke.create(control_plane_endpoints_config={"ip_endpoints_config": {"enabled": enabled}}))
+
+    cluster = gke.client.get_cluster(name=NAME)
+    assert cluster.endpoint == endpoint
+    assert cluster.control_plane_endpoints_config.dns_endpoint_config.endpoint == "gke-1.gke.example:443"
+
+
 def test_create_cluster_with_initial_node_count_gets_default_pool(gke):
     gke.wait_done(gke.create(node_pools=[], initial_node_count=2, node_config={"machine_type": "c2-standard-8"}))
 
@@ -282,6 +291,7 @@ def test_set_node_pool_size_changes_pool_and_node_count(gke):
     cluster = gke.client.get_cluster(name=NAME)
     assert {pool.name: pool.initial_node_count for pool in cluster.node_pools} == {"system": 1, "burst": 8}
     assert cluster.current_node_count == 9
+    assert gke.backend.sizes == [{"system": 1, "burst": 8}]
     assert cluster.status is Status.RUNNING
 
 

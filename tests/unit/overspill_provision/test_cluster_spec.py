@@ -7,7 +7,9 @@ def test_build_cluster_spec_is_ours_and_as_large_as_wanted(burst_request):
 
     spec = build_cluster_spec(request)
 
-    assert (spec.node_count, spec.machine_type, spec.is_spot) == (3, "c2-standard-8", True)
+    assert (spec.node_count, spec.max_node_count) == (3, 4)
+    assert spec.shape == request.template
+    assert (spec.starts_at, spec.ends_at) == (request.requested_at, request.hard_end_at)
     assert names.is_ours(spec.name, spec.labels, deployment="prod", burst=request.burst_id, lead="lead")
     assert spec.labels["expires"] == str(int(request.hard_end_at))
     assert spec.labels["revision"] == "2"
