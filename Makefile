@@ -30,6 +30,7 @@ check: $(STAMP) ## Format, lint, types, architecture, generated files: what CI c
 	$(BIN)/lint-imports
 	$(BIN)/python docs/export.py --check
 	$(BIN)/python requirements/export.py --check
+	.ci/terraform
 
 format: $(STAMP) ## Format the code and mend what ruff can
 	$(BIN)/ruff format .

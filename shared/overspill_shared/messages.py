@@ -112,20 +112,11 @@ class EventError(Frozen):
 
 
 class Receipt(Frozen):
-    """What a teardown saw and what is left; only a clean one ends a burst."""
+    """What a teardown saw and what is left."""
 
-    clusters_deleted: tuple[str, ...] = Field(default=(), description="names of clusters that were there and are gone")
-    node_pools_deleted: tuple[str, ...] = Field(
-        default=(), description="CLUSTER/POOL that were there and are gone, as far as this delivery saw them"
-    )
-    clusters_left: tuple[str, ...] = Field(default=(), description="ZONE/CLUSTER of the burst that are still there")
-    zones_unanswered: tuple[str, ...] = Field(default=(), description="zones of which nothing is known")
+    clusters_deleted: tuple[str, ...] = ()
+    clusters_left: tuple[str, ...] = ()
     checked_at: Epoch
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether nothing is left, in any zone."""
-        return not (self.clusters_left or self.zones_unanswered)
 
 
 class Message(Frozen):
