@@ -73,6 +73,8 @@ class Burst(BaseModel):
     teardown_attempts: int = 0
     owes_teardown: bool = False
     """An event showed work on it after its end: its teardown is to be requested once more, whatever its state."""
+    left: tuple[str, ...] = ()
+    """What its teardown last named as still there, or not known: clusters, and zones that did not answer."""
     error: EventError | None = None
     event_ids: tuple[str, ...] = ()
     history: tuple[HistoryEntry, ...] = Field(default=())
@@ -254,8 +256,12 @@ _UNKNOWN_FAILURE: Final = EventError.model_validate(
 
 def _removed(burst: Burst, event: BurstEvent, now: float) -> Burst:
     """Only a clean receipt ends a burst; what was removed behind our back fails first."""
-    if burst.state is BurstState.GONE or (event.receipt and event.receipt.clusters_left):
+    if burst.state is BurstState.GONE:
         return burst
+    if event.receipt and not event.receipt.is_clean:
+        left = (*event.receipt.clusters_left, *(f"zone {zone}: no answer" for zone in event.receipt.zones_unanswered))
+        return burst.model_copy(update={"left": left})
+    burst = burst.model_copy(update={"left": ()})
     if burst.state is BurstState.DRAINING:
         burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause="removed while it drained")
     elif burst.state is not BurstState.TEARING_DOWN:

@@ -44,6 +44,7 @@ def as_json(bursts: tuple[Burst, ...], now: float) -> dict[str, Any]:
                 "reason": burst.reason,
                 "lease_expires_at": burst.lease_expires_at,
                 "hard_end_at": burst.hard_end_at,
+                "left": list(burst.left),
                 "error": burst.error.model_dump(mode="json", by_alias=True) if burst.error else None,
                 "history": [entry.model_dump(mode="json") for entry in burst.history],
             }
@@ -58,7 +59,6 @@ def as_table(bursts: tuple[Burst, ...], now: float) -> Table:
     for heading in ("CLUSTER", "STATE", "FOR", "SLOT", "NODES", "RANKS", "ZONE", "LEASE", "JOBS", "WHY"):
         table.add_column(heading, overflow="fold")
     for burst in bursts:
-        why = burst.error.text if burst.error else burst.history[-1].cause if burst.history else burst.reason
         table.add_row(
             names.cluster_name(burst.burst_id),
             f"[{_COLOURS.get(burst.state, 'default')}]{burst.state.value}[/]",
@@ -69,12 +69,21 @@ def as_table(bursts: tuple[Burst, ...], now: float) -> Table:
             burst.zone,
             _lease(burst, now),
             str(len(burst.jobs)),
-            escape(why),
+            escape(_why(burst)),
         )
     return table
 
 
 _COLOURS = {BurstState.ACTIVE: "green", BurstState.FAILED: "red", BurstState.GONE: "dim"}
+
+
+def _why(burst: Burst) -> str:
+    """Say what a person should know first: what still costs money, what went wrong, what happened last."""
+    if burst.left:
+        return f"still there: {', '.join(burst.left)}"
+    if burst.error:
+        return burst.error.text
+    return burst.history[-1].cause if burst.history else burst.reason
 
 
 def _lease(burst: Burst, now: float) -> str:

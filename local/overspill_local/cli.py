@@ -72,6 +72,9 @@ def up(
     pubsub: PubSubOption = "embedded",
     flux: FluxOption = FluxChoice.AUTO,
     create_seconds: CreateOption = 2.0,
+    sweep_seconds: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Seconds between two sweeps for bursts that nobody wants.")
+    ] = 30.0,
 ) -> None:
     """Serve an embedded cloud until SIGTERM, for a Flux instance and an agent of your own.
 
@@ -83,7 +86,9 @@ def up(
     from overspill_local.serving import serve_cloud  # noqa: PLC0415
 
     kind = choose_flux(flux.value, os.environ.get("PATH"))
-    options = CloudOptions(flux=kind, pubsub=_checked_pubsub(pubsub), create_s=create_seconds)
+    options = CloudOptions(
+        flux=kind, pubsub=_checked_pubsub(pubsub), create_s=create_seconds, sweep_every_s=sweep_seconds
+    )
     raise typer.Exit(serve_cloud(options, as_json=as_json))
 
 

@@ -29,6 +29,7 @@ from overspill_local.metadata import MetadataServer
 from overspill_local.pubsub import PubSubServer
 from overspill_local.reaper import marked_processes
 from overspill_local.supervisor import Restart, Supervisor, new_marker
+from overspill_local.sweep_scheduler import SWEEP_EVERY_S, swept
 from overspill_local.timeline import Timeline
 from overspill_local.together import together
 from overspill_shared import names
@@ -62,6 +63,8 @@ class CloudOptions:
     poll_s: float = 0.1
     """How often the functions look at what they wait for; minutes are too long to watch."""
     broker_retry_s: float = 1.0
+    sweep_every_s: float = SWEEP_EVERY_S
+    """How often the teardown function looks for bursts that outlived their right to exist."""
     deployment: str = "default"
     redelivery: topics.Redelivery = field(default_factory=topics.Redelivery)
     function_environ: dict[str, str] = field(default_factory=dict)
@@ -176,6 +179,8 @@ class EmbeddedCloud:
         # After the servers, so that it stops before them: brokers leave while their cluster still is there.
         await self._stack.enter_async_context(self.supervisor)
         await self._start_functions()
+        sweeps = swept(PROJECT, self._endpoints["pubsub"], self.options.sweep_every_s)
+        await self._stack.enter_async_context(sweeps)
 
     async def _start_metadata(self) -> None:
         port = await self._metadata.start(HOST)
@@ -240,7 +245,8 @@ class EmbeddedCloud:
 
     async def _create_topics(self, functions: tuple[function_processes.FunctionProcess, ...]) -> None:
         provision, teardown = functions
-        urls = {names.TOPIC_REQUESTS: provision.url, names.TOPIC_TEARDOWNS: teardown.url}
+        torn_down_by = (names.TOPIC_TEARDOWNS, names.TOPIC_LEASES, names.TOPIC_SWEEPS)
+        urls = {names.TOPIC_REQUESTS: provision.url, **dict.fromkeys(torn_down_by, teardown.url)}
         await asyncio.to_thread(topics.create_topics, PROJECT, urls, self.options.redelivery, self._endpoints["pubsub"])
         if self.is_official_pubsub:
             tap = MessageTap(PROJECT, self._endpoints["pubsub"], asyncio.get_running_loop(), self._note_message)

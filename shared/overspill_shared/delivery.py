@@ -8,22 +8,43 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from overspill_shared.envelope import Envelope, parse_envelope
 from overspill_shared.errors import MalformedMessage, RequestRefused
 from overspill_shared.log import about_burst
-from overspill_shared.messages import BurstRequest, EventKind, TeardownRequest, decode
+from overspill_shared.messages import BurstRequest, EventKind, Message, TeardownRequest, decode
 from overspill_shared.reporting import Reporter, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from overspill_shared.ports import Clock, Publisher
 
 log = logging.getLogger(__name__)
 
 M = TypeVar("M", BurstRequest, TeardownRequest)
+N = TypeVar("N", bound=Message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking(Generic[M]):
+    """A kind of message that asks for something: its agent hears what becomes of it."""
+
+    model: type[M]
+    handle: Callable[[M, Reporter], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling(Generic[N]):
+    """A kind of message that nobody waits for an answer to: one that is refused, or unreadable, is only logged."""
+
+    model: type[N]
+    handle: Callable[[N], None]
+
+
+Route = Asking[Any] | Telling[Any]
 
 
 class Inbox:
@@ -35,28 +56,44 @@ class Inbox:
         self._clock = clock
 
     def deliver(self, model: type[M], content: Any, handle: Callable[[M, Reporter], None]) -> None:
-        """Read a CloudEvent's data as `model`, and have it handled.
+        """Have a CloudEvent's data handled by a function that serves one kind of message; as `deliver_one_of`."""
+        self.deliver_one_of((Asking(model=model, handle=handle),), content)
 
-        Raises NotYet, and whatever else `handle` raises: then the message must come again. RequestRefused is
-        reported as `rejected` and ends here.
+    def deliver_one_of(self, routes: Sequence[Route], content: Any, *, topic: str = "") -> None:
+        """Read a CloudEvent's data as the kind of message that it says it is, and have it handled.
+
+        `topic` is the one that it came by, as far as that is known: no topic carries a kind that is not its own. A
+        message that says nothing of itself is of its topic's kind. Raises NotYet, and whatever else the handler
+        raises: then the message must come again. RequestRefused ends here, reported as `rejected` where it was asked.
         """
         envelope = Envelope(body=json.dumps(content, default=str).encode(), attributes={}, message_id="")
+        route = next((route for route in routes if route.model.topic == topic), routes[0])
         try:
             envelope = parse_envelope(content)
-            message = decode(model, envelope.body)
+            route = _chosen(routes, envelope, topic)
+            message = decode(route.model, envelope.body)
         except MalformedMessage as error:
-            self._set_aside(model.topic, envelope, error)
+            self._set_aside(route, envelope, error)
             return
-        reporter = Reporter(Subject.of(message), self._publisher, self._clock)
-        with about_burst(message.burst_id):
+        with about_burst(getattr(message, "burst_id", None)):
+            if isinstance(route, Asking):
+                self._answer(route, message)
+                return
             try:
-                handle(message, reporter)
+                route.handle(message)
             except RequestRefused as refusal:
-                log.error("message.refused", extra={"code": refusal.code, "reason": str(refusal)})  # noqa: TRY400 - no fault of ours
-                reporter.report(EventKind.REJECTED, error=refusal)
+                _log_refusal(refusal)
 
-    def _set_aside(self, topic: str, envelope: Envelope, error: MalformedMessage) -> None:
-        """Log a message that nobody can read, tell its agent, and put it where a person finds it.
+    def _answer(self, route: Asking[Any], message: BurstRequest | TeardownRequest) -> None:
+        reporter = Reporter(Subject.of(message), self._publisher, self._clock)
+        try:
+            route.handle(message, reporter)
+        except RequestRefused as refusal:
+            _log_refusal(refusal)
+            reporter.report(EventKind.REJECTED, error=refusal)
+
+    def _set_aside(self, route: Route, envelope: Envelope, error: MalformedMessage) -> None:
+        """Log a message that nobody can read, tell its agent if it asked for something, and keep it for a person.
 
         The dead letter comes last: if the event fails and the message comes again, it is still forwarded once.
         """
@@ -66,6 +103,27 @@ class Inbox:
                 "message.malformed",
                 extra={"message_id": envelope.message_id, "code": error.code, "reason": str(error)},
             )
-            if subject:
+            if subject and isinstance(route, Asking):
                 Reporter(subject, self._publisher, self._clock).report(EventKind.REJECTED, error=error)
-            self._publisher.dead_letter(topic, envelope.body, dict(envelope.attributes), reason=str(error))
+            self._publisher.dead_letter(route.model.topic, envelope.body, dict(envelope.attributes), reason=str(error))
+
+
+def _chosen(routes: Sequence[Route], envelope: Envelope, topic: str) -> Route:
+    """Give the one route that fits what is known of a message: its kind, its topic, or both.
+
+    Raises MalformedMessage if there is not exactly one.
+    """
+    kind = envelope.attributes.get("kind")
+    fitting = [r for r in routes if kind in (None, r.model.__name__) and topic in ("", r.model.topic)]
+    if len(fitting) == 1:
+        return fitting[0]
+    by = f" by the topic {topic}" if topic else ""
+    raise MalformedMessage(
+        f"a message of kind {str(kind)[:60]!r} came{by}: it is none that is taken here.",
+        remedy=f"Publish {', '.join(f'{r.model.__name__} to {r.model.topic}' for r in routes)}, and nothing else.",
+        code="wrong-kind",
+    )
+
+
+def _log_refusal(refusal: RequestRefused) -> None:
+    log.error("message.refused", extra={"code": refusal.code, "reason": str(refusal)})

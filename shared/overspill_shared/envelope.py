@@ -43,6 +43,16 @@ def parse_envelope(content: Any) -> Envelope:
     )
 
 
+def topic_of_source(source: str) -> str:
+    """Give the topic that a CloudEvent's source names; empty where it names none, as a plain push does.
+
+    >>> topic_of_source("//pubsub.googleapis.com/projects/p/topics/overspill-leases"), topic_of_source("//elsewhere/")
+    ('overspill-leases', '')
+    """
+    before, found, topic = source.rpartition("/topics/")
+    return topic if found and before else ""
+
+
 def _decode(encoded: Any) -> bytes:
     if not isinstance(encoded, str):
         raise _malformed("message.data is no text")

@@ -112,11 +112,20 @@ class EventError(Frozen):
 
 
 class Receipt(Frozen):
-    """What a teardown saw and what is left."""
+    """What a teardown saw and what is left; only a clean one ends a burst."""
 
-    clusters_deleted: tuple[str, ...] = ()
-    clusters_left: tuple[str, ...] = ()
+    clusters_deleted: tuple[str, ...] = Field(default=(), description="names of clusters that were there and are gone")
+    node_pools_deleted: tuple[str, ...] = Field(
+        default=(), description="CLUSTER/POOL that were there and are gone, as far as this delivery saw them"
+    )
+    clusters_left: tuple[str, ...] = Field(default=(), description="ZONE/CLUSTER of the burst that are still there")
+    zones_unanswered: tuple[str, ...] = Field(default=(), description="zones of which nothing is known")
     checked_at: Epoch
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left, in any zone."""
+        return not (self.clusters_left or self.zones_unanswered)
 
 
 class Message(Frozen):

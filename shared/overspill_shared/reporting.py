@@ -86,13 +86,15 @@ class Reporter:
         detail: Mapping[str, Any] | None = None,
         error: OverspillError | None = None,
         receipt: Receipt | None = None,
+        occasion: str = "",
     ) -> None:
         """Publish an event; one that this delivery published already is left out. No secret may be in `detail`.
 
+        `occasion` tells apart reports of the same kind that are no repetitions; an error's code does by itself.
         Raises NotYet if it cannot be published: then the message that led to it must come again.
         """
         subject = self._subject
-        identity = event_id(subject.burst_id, kind, subject.revision, error.code if error else "")
+        identity = event_id(subject.burst_id, kind, subject.revision, error.code if error else occasion)
         if identity in self._reported:
             return
         event = BurstEvent(

@@ -97,7 +97,8 @@ class FakeClusters:
     def get(self, zone, name):
         self.faults.reach("get")
         self._pass_time(name)
-        return self.known.get(name)
+        cluster = self.known.get(name)
+        return cluster if cluster and cluster.zone == zone else None
 
     def create(self, zone, spec):
         self.faults.reach("create")

@@ -1,5 +1,6 @@
-"""The teardown function: a TeardownRequest in, nothing that costs money left.
+"""The teardown function: nothing that costs money outlives its right to.
 
-`plan` decides, `apply` does, `entrypoint` wires. Nothing of the agent, of the provision function or of the embedded
-cloud is imported here, and no Kubernetes client: deleting the cluster deletes what is in it.
+It serves three kinds of message: a TeardownRequest (`plan` decides, `apply` does), a LeaseRenewal (`renewing`), and a
+Sweep (`sweeping`). `judging` tells whether a burst may still exist, `inside` reads a burst's cluster, `entrypoint`
+wires. Nothing of the agent, of the provision function or of the embedded cloud is imported here.
 """

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import functions_framework
 
 from overspill_shared import log
 from overspill_shared.adapters.push_answer import answered
 from overspill_shared.adapters.system_clock import SystemClock
-from overspill_shared.delivery import Inbox
+from overspill_shared.delivery import Asking, Inbox, Telling
+from overspill_shared.envelope import topic_of_source
 from overspill_shared.function_settings import load_for_function
-from overspill_shared.messages import TeardownRequest
+from overspill_shared.messages import LeaseRenewal, Sweep, TeardownRequest
 from overspill_teardown.apply import Policy, Ports
 from overspill_teardown.apply import teardown as apply_request
+from overspill_teardown.renewing import renew
 from overspill_teardown.settings import TeardownSettings
+from overspill_teardown.sweeping import sweep
 
 # ruff: noqa: PLC0415 - SDKs are imported where they are needed, for a quick cold start
 
@@ -29,16 +32,22 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
+    from overspill_shared.clusters import Cluster
+    from overspill_shared.ports import KubernetesApi
+
+CLUSTER_RETRY_S: Final = 2.0
+"""A cluster's API that cannot be reached is given up soon: bursts can be judged, and removed, without it."""
+
 
 @functions_framework.cloud_event  # type: ignore[untyped-decorator] # it has no types
 def teardown(event: CloudEvent) -> None:
-    """Handle one TeardownRequest: return is an ack, 503 is "not yet"."""
+    """Handle a TeardownRequest, a LeaseRenewal or a Sweep: return is an ack, 503 is "not yet"."""
     with answered():
-        _handler()(event.data)
+        _handler()(event.data, topic=topic_of_source(event["source"]))
 
 
 @functools.cache
-def _handler() -> Callable[[Any], None]:
+def _handler() -> Callable[..., None]:
     """Read the settings, make the clients, and give what handles a message's envelope.
 
     Raises ConfigError.
@@ -46,19 +55,36 @@ def _handler() -> Callable[[Any], None]:
     log.setup()
     settings = load_for_function(TeardownSettings, os.environ)
     log.setup(level=settings.log_level)
-    policy = Policy(deployment=settings.deployment, budget_s=settings.budget_s, poll_s=settings.poll_s)
-    ports = _ports(settings)
-    inbox = Inbox(deployment=settings.deployment, publisher=_publisher(settings), clock=ports.clock)
-    return functools.partial(
-        inbox.deliver, TeardownRequest, handle=functools.partial(apply_request, ports=ports, policy=policy)
+    policy = Policy(
+        deployment=settings.deployment,
+        budget_s=settings.budget_s,
+        poll_s=settings.poll_s,
+        forgotten_after_s=settings.forgotten_after_s,
     )
+    ports, publisher = _ports(settings), _publisher(settings)
+    inbox = Inbox(deployment=settings.deployment, publisher=publisher, clock=ports.clock)
+    look_around = functools.partial(sweep, ports=ports, policy=policy, publisher=publisher)
+    routes = (
+        Asking(model=TeardownRequest, handle=functools.partial(apply_request, ports=ports, policy=policy)),
+        Telling(model=LeaseRenewal, handle=functools.partial(renew, ports=ports, policy=policy)),
+        Telling(model=Sweep, handle=look_around),
+    )
+    return functools.partial(inbox.deliver_one_of, routes)
 
 
 def _ports(settings: TeardownSettings) -> Ports:
     from overspill_shared.adapters.gcp_clients import cluster_manager_client
     from overspill_shared.adapters.gke import GkeClusters
 
-    return Ports(clusters=GkeClusters(cluster_manager_client(os.environ), settings.clusters_in), clock=SystemClock())
+    clusters = GkeClusters(cluster_manager_client(os.environ), settings.clusters_in)
+    return Ports(clusters=clusters, connect=_connect, clock=SystemClock())
+
+
+def _connect(cluster: Cluster) -> KubernetesApi:
+    from overspill_shared.adapters.gcp_clients import access_token
+    from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
+
+    return KubernetesApiClient(cluster.endpoint, cluster.ca_pem, access_token, retry_for_s=CLUSTER_RETRY_S)
 
 
 def _publisher(settings: TeardownSettings) -> Any:

@@ -33,6 +33,10 @@ def _message(facts: Mapping[str, Any]) -> Line | None:
             return "agent → Pub/Sub", f"{kind} ({about})"
         case "overspill-teardowns":
             return "agent → Pub/Sub", f"{kind} ({about})"
+        case "overspill-leases":
+            return "agent → Pub/Sub", f"{kind} ({about})"
+        case "overspill-sweeps":
+            return None
         case "overspill-events":
             return "function → Pub/Sub", f"event: {kind} ({about})"
         case topic:
@@ -46,6 +50,8 @@ def _narrate_log(facts: Mapping[str, Any]) -> Line | None:
         return "agent", f"burst is {facts.get('state')}: {facts.get('cause')}"
     if message == "decision" and facts.get("kind") != "hold":
         return "agent", f"decides: {facts.get('kind')}, for {facts.get('reason')}"
+    if message == "sweep.ended":
+        return "sweep", f"ends cluster {facts.get('cluster')}: {facts.get('reason')}"
     if message == "slot.released":
         return "agent", f"slot {facts.get('slot')} can be used again"
     if message == "agent.started":

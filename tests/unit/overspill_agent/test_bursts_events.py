@@ -127,10 +127,26 @@ def test_on_event_removed_of_a_failed_burst_keeps_why_it_failed():
 
 
 @pytest.mark.parametrize("state", ["ACTIVE", "DRAINING", "FAILED", "TEARING_DOWN"])
-def test_on_event_removed_with_clusters_left_ends_nothing(state):
-    receipt = {"clusters_left": ["overspill-0123456789ab"], "checked_at": NOW}
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ({"clusters_left": ["us-east1-b/overspill-0123456789ab"]}, ("us-east1-b/overspill-0123456789ab",)),
+        ({"zones_unanswered": ["us-east1-b"]}, ("zone us-east1-b: no answer",)),
+    ],
+    ids=["clusters", "zones"],
+)
+def test_on_event_removed_with_something_left_ends_nothing_and_is_kept_for_a_person(state, left, told):
+    after = reported(state, "removed", receipt={**left, "checked_at": NOW})
 
-    assert reported(state, "removed", receipt=receipt).state == state
+    assert (after.state, after.left) == (state, told)
+
+
+def test_on_event_removed_cleanly_after_all_leaves_nothing():
+    before = make_burst("TEARING_DOWN", left=("us-east1-b/overspill-0123456789ab",))
+
+    after = on_event(before, make_event(before, "removed"), NOW)
+
+    assert (after.state, after.left) == ("GONE", ())
 
 
 def test_on_event_removed_without_a_receipt_ends_it():

@@ -128,3 +128,10 @@ def test_as_table_shows_what_is_left_of_the_lease(state, expires_at, shown):
 
 def test_as_json_has_the_end_of_the_lease():
     assert as_json((make_burst(lease_expires_at=NOW + 9),), NOW)["bursts"][0]["lease_expires_at"] == NOW + 9
+
+
+def test_status_says_first_what_is_still_there():
+    burst = make_burst("TEARING_DOWN", left=("us-east1-b/overspill-0123456789ab",), error=ERROR)
+
+    assert row(burst).endswith("still there: us-east1-b/overspill-0123456789ab")
+    assert as_json((burst,), NOW)["bursts"][0]["left"] == ["us-east1-b/overspill-0123456789ab"]

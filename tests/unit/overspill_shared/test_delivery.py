@@ -4,10 +4,10 @@ import logging
 
 import pytest
 
-from overspill_shared.delivery import Inbox
+from overspill_shared.delivery import Asking, Inbox, Telling
 from overspill_shared.errors import NotYet, RequestRefused, Unavailable
 from overspill_shared.log import current_burst
-from overspill_shared.messages import BurstRequest, TeardownRequest, encode
+from overspill_shared.messages import BurstRequest, LeaseRenewal, Sweep, TeardownRequest, encode
 
 BURST = "0123456789abcdef" * 2
 
@@ -107,3 +107,97 @@ def test_deliver_unreadable_message_whose_event_fails_is_still_forwarded_once(in
     inbox.deliver(BurstRequest, content, never)
 
     assert (len(publisher.events), len(publisher.dead_letters)) == (1, 1)
+
+
+@pytest.fixture
+def heard():
+    """Give what each of three routes was handed, by the kind of message."""
+    return {TeardownRequest: [], LeaseRenewal: [], Sweep: []}
+
+
+@pytest.fixture
+def routes(heard):
+    return (
+        Asking(model=TeardownRequest, handle=lambda message, reporter: heard[TeardownRequest].append(message)),
+        Telling(model=LeaseRenewal, handle=heard[LeaseRenewal].append),
+        Telling(model=Sweep, handle=heard[Sweep].append),
+    )
+
+
+@pytest.fixture(params=["kind and topic", "kind", "topic"])
+def told_by(request):
+    """Give a function that tells of a message what one delivery tells: (attributes, topic)."""
+
+    def tell(message):
+        attributes = encode(message)[1]
+        if request.param == "topic":
+            del attributes["kind"]
+        return attributes, "" if request.param == "kind" else message.topic
+
+    return tell
+
+
+def test_deliver_one_of_takes_each_message_to_its_own_handler(
+    inbox, routes, heard, told_by, teardown_request, lease_renewal
+):
+    for message in (teardown_request(), lease_renewal(), Sweep()):
+        attributes, topic = told_by(message)
+
+        inbox.deliver_one_of(routes, push(encode(message)[0], **attributes), topic=topic)
+
+        assert heard.pop(type(message)) == [message]
+        assert not any(heard.values())
+        heard[type(message)] = []
+
+
+# kind, topic that it came by -> topic whose dead-letter topic it goes to
+WRONG_KINDS = [
+    pytest.param(("BurstRequest", "overspill-sweeps", "overspill-sweeps"), id="a kind that is not served"),
+    pytest.param(("TeardownRequest", "overspill-leases", "overspill-leases"), id="another topic's kind"),
+    pytest.param(("Sweep", "overspill-teardowns", "overspill-teardowns"), id="a sweep among teardowns"),
+    pytest.param(("Sweep", "overspill-requests", "overspill-teardowns"), id="a topic that is not served"),
+    pytest.param((None, "", "overspill-teardowns"), id="nothing says what it is"),
+    pytest.param(("ready", "", "overspill-teardowns"), id="an event"),
+]
+
+
+@pytest.mark.parametrize("case", WRONG_KINDS)
+def test_deliver_one_of_a_wrong_kind_is_dead_lettered_with_what_would_be_right(inbox, routes, heard, publisher, case):
+    kind, topic, dead = case
+    content = push(encode(Sweep())[0], **({"kind": kind} if kind else {}))
+
+    inbox.deliver_one_of(routes, content, topic=topic)
+
+    ((found, _, _, reason),) = publisher.dead_letters
+    assert found == dead
+    assert "LeaseRenewal to overspill-leases" in reason
+    assert not any(heard.values())
+
+
+def test_deliver_one_of_a_renewal_that_nobody_can_read_tells_its_agent_nothing(inbox, routes, publisher, lease_renewal):
+    attributes = encode(lease_renewal())[1]
+
+    inbox.deliver_one_of(routes, push(b"?", **attributes))
+
+    assert publisher.events == [], "`rejected` would end the burst at the agent"
+    assert [topic for topic, *_ in publisher.dead_letters] == ["overspill-leases"]
+
+
+def test_deliver_one_of_a_message_that_tells_and_is_refused_is_only_logged(inbox, publisher, lease_renewal, caplog):
+    def refuse(message):
+        raise RequestRefused("no.", code="because")
+
+    body, attributes = encode(lease_renewal())
+    inbox.deliver_one_of((Telling(model=LeaseRenewal, handle=refuse),), push(body, **attributes))
+
+    assert [(record.message, record.code) for record in caplog.records] == [("message.refused", "because")]
+    assert publisher.events == publisher.dead_letters == []
+
+
+def test_deliver_one_of_puts_the_burst_of_a_renewal_on_each_line(inbox, lease_renewal):
+    seen = []
+    route = Telling(model=LeaseRenewal, handle=lambda message: seen.append(current_burst()))
+
+    inbox.deliver_one_of((route,), push(encode(lease_renewal())[0]))
+
+    assert seen == [lease_renewal().burst_id]
