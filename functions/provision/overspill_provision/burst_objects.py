@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_provision.plan import BurstObjects
-from overspill_shared import minicluster
+from overspill_shared import lease, minicluster
 from overspill_shared.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def deploy(
     now: float,
     pause: Callable[[str], None],
 ) -> None:
-    """Install the operator, then create the burst's namespace, Secret and MiniCluster; repeating it changes nothing.
+    """Install the operator, then create the burst's namespace, Secret, Lease and MiniCluster; repeating is harmless.
 
     The MiniCluster comes last: where it is seen, all the rest is there. `pause` waits, and raises once there is no
     time left. Raises CloudError.
@@ -56,7 +56,15 @@ def deploy(
         pause("the MiniCluster definition is not established yet")
     kubernetes.apply(minicluster.build_namespace(request))
     kubernetes.apply(minicluster.build_secret(request, keys))
+    _ensure_lease(request, kubernetes, now=now)
     kubernetes.apply(minicluster.build_minicluster(request, now=now))
+
+
+def _ensure_lease(request: BurstRequest, kubernetes: KubernetesApi, *, now: float) -> None:
+    """Give the burst its first lease; one that is there may have been renewed, and stays."""
+    namespace = minicluster.namespace_name(request)
+    if kubernetes.read(lease.API_VERSION, lease.KIND, lease.NAME, namespace=namespace) is None:
+        kubernetes.apply(lease.build_lease(request, now=now))
 
 
 def _is_established(definition: Mapping[str, Any] | None) -> bool:

@@ -16,7 +16,24 @@ def deploy_once(kubernetes, operator_manifest, keys, clock):
 def test_deploy_creates_the_minicluster_after_all_it_needs(deploy_once, kubernetes, burst_request):
     deploy_once(burst_request())
 
-    assert kubernetes.applied == ["CustomResourceDefinition", "Deployment", "Namespace", "Secret", "MiniCluster"]
+    assert kubernetes.applied == [
+        "CustomResourceDefinition",
+        "Deployment",
+        "Namespace",
+        "Secret",
+        "Lease",
+        "MiniCluster",
+    ]
+
+
+def test_deploy_again_leaves_a_lease_that_was_renewed(deploy_once, kubernetes, burst_request):
+    deploy_once(burst_request())
+    key = next(key for key in kubernetes.objects if key[0] == "Lease")
+    renewed = kubernetes.objects[key] = {**kubernetes.objects[key], "spec": {"renewed": True}}
+
+    deploy_once(burst_request())
+
+    assert kubernetes.objects[key] is renewed
 
 
 def test_deploy_waits_until_the_definition_is_established(deploy_once, kubernetes, burst_request):
