@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 import fluxoperator
 from fluxoperator import models
 
-from overspill_shared import names
+from overspill_shared import names, volume_objects
+from overspill_shared.allocatable import allocatable_cpus, allocatable_memory_mib, logical_cpus
+from overspill_shared.clusters import BURST_POOL, BURST_TAINT, POOL_LABEL
 
 if TYPE_CHECKING:
     from overspill_shared.messages import BurstRequest
     from overspill_shared.sealing import Keys
+    from overspill_shared.templates import NodeShape
 
 SECRET_NAME: Final = "overspill-keys"
 SECRET_MOUNT: Final = "/mnt/overspill"
@@ -27,6 +30,12 @@ MUNGE_KEY: Final = "/etc/munge/munge.key"
 POD_SELECTOR_LABEL: Final = "job-name"
 """The operator labels each pod with it; its value is the MiniCluster's name."""
 MIN_DEADLINE_S: Final = 60
+REQUESTED_SHARE: Final = 0.6
+"""Of what a node's pods may have: over a half, so that two brokers never share a node (the operator only prefers that
+they do not), and under all of it, so that what else runs on each node finds room."""
+GPU_RESOURCE: Final = "nvidia.com/gpu"
+_STAYS: Final = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+"""An autoscaler that would gather pods on fewer nodes must not move a broker: its job would die."""
 
 BROKER_CONFIG: Final = "# Replaced by the burst's own broker.toml before the broker starts.\n[bootstrap]\n"
 
@@ -74,29 +83,28 @@ def build_secret(request: BurstRequest, keys: Keys) -> dict[str, Any]:
     }
 
 
-def build_minicluster(request: BurstRequest, *, now: float) -> dict[str, Any]:
+def build_minicluster(request: BurstRequest, *, now: float, has_pools: bool = True) -> dict[str, Any]:
     """Give the MiniCluster whose brokers join the lead.
 
     Its name is the slot's, since a pod's host name (`<name>-<index>`) is its place in the lead's hostlist.
-    `deadlineSeconds` ends its pods at `hard_end_at`, whatever else fails.
+    `deadlineSeconds` ends its pods at `hard_end_at`, whatever else fails. `has_pools` says whether the cluster has
+    Overspill's node pools; its pods keep to the burst pool then.
     """
-    container = models.MiniClusterContainer(
-        image=request.template.app_image or request.runtime.app_image,
-        run_flux=True,
-        commands=models.Commands(pre=PRE),
-        volumes={"overspill": models.ContainerVolume(secret_name=SECRET_NAME, path=SECRET_MOUNT, read_only=True)},
-    )
     spec = models.MiniClusterSpec(
         size=request.size,
         max_size=request.slot.size,
         interactive=True,
         deadline_seconds=max(MIN_DEADLINE_S, int(request.hard_end_at - now)),
-        containers=[container],
+        containers=[_container(request)],
         flux=models.FluxSpec(
             broker_config=BROKER_CONFIG,
             container=models.FluxContainer(image=request.runtime.view_image),
         ),
-        pod=models.PodSpec(labels=_labels(request)),
+        pod=models.PodSpec(
+            labels=_labels(request),
+            annotations={**_STAYS, **volume_objects.pod_annotations(request)},
+            node_selector={POOL_LABEL: BURST_POOL} if has_pools else None,
+        ),
     )
     manifest: dict[str, Any] = {
         "apiVersion": "flux-framework.org/v1alpha2",
@@ -104,10 +112,40 @@ def build_minicluster(request: BurstRequest, *, now: float) -> dict[str, Any]:
         "metadata": {"name": request.slot.name, "namespace": namespace_name(request), "labels": _labels(request)},
         "spec": fluxoperator.ApiClient().sanitize_for_serialization(spec),
     }
-    if request.runtime.topology:
-        # The models of fluxoperator 0.2.0 do not know this field of the CRD.
-        manifest["spec"]["flux"]["topology"] = request.runtime.topology
+    _add_what_the_models_lack(request, manifest["spec"])
     return manifest
+
+
+def _container(request: BurstRequest) -> models.MiniClusterContainer:
+    return models.MiniClusterContainer(
+        image=request.template.app_image or request.runtime.app_image,
+        run_flux=True,
+        commands=models.Commands(pre=PRE),
+        resources=_resources(request.template),
+    )
+
+
+def _resources(shape: NodeShape) -> models.ContainerResources:
+    """Ask for most of a node and all its GPUs; no CPU limit, for hwloc must see the whole node, as R says."""
+    cpus = REQUESTED_SHARE * allocatable_cpus(logical_cpus(shape))
+    memory_mib = REQUESTED_SHARE * allocatable_memory_mib(shape.memory_mib)
+    requests = {"cpu": f"{int(1000 * cpus)}m", "memory": f"{int(memory_mib)}Mi"}
+    limits = {GPU_RESOURCE: shape.gpus} if shape.gpus else None
+    return models.ContainerResources(requests=requests, limits=limits)
+
+
+def _add_what_the_models_lack(request: BurstRequest, spec: dict[str, Any]) -> None:
+    """Add the fields of the CRD that fluxoperator 0.2.0 does not know."""
+    spec["containers"][0]["volumes"] = {
+        "overspill": {"secretName": SECRET_NAME, "path": SECRET_MOUNT, "readOnly": True},
+        **volume_objects.mounts(request),
+    }
+    tolerations = [{"key": BURST_TAINT.key, "operator": "Equal", "value": BURST_TAINT.value, "effect": "NoSchedule"}]
+    if request.template.gpus:
+        tolerations.append({"key": GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"})
+    spec["pod"]["tolerations"] = tolerations
+    if request.runtime.topology:
+        spec["flux"]["topology"] = request.runtime.topology
 
 
 def _labels(request: BurstRequest) -> dict[str, str]:

@@ -176,6 +176,7 @@ class FakeKubernetes:
         self.pods_at = None
         self.phase = PodPhase.RUNNING
         self.is_established = True
+        self.is_available = True
         self.closed = 0
 
     def apply(self, manifest):
@@ -191,6 +192,9 @@ class FakeKubernetes:
         found = self.objects.get((kind, name, namespace))
         if found and kind == "CustomResourceDefinition" and self.is_established:
             return {**found, "status": {"conditions": [{"type": "Established", "status": "True"}]}}
+        if found and kind == "Deployment" and self.is_available:
+            status = {"observedGeneration": 1, "conditions": [{"type": "Available", "status": "True"}]}
+            return {**found, "status": status}
         return found
 
     def list(self, api_version, kind, *, namespace=None, label_selector=""):
@@ -211,7 +215,9 @@ class FakeKubernetes:
     def list_pods(self, namespace, label_selector):
         self.faults.reach("list_pods")
         name = label_selector.removeprefix("job-name=")
-        minicluster = self.objects["MiniCluster", name, namespace]
+        minicluster = self.objects.get(("MiniCluster", name, namespace))
+        if minicluster is None:
+            return ()
         phase = self.phase if self.clock.now() >= self.pods_at else PodPhase.PENDING
         return tuple(Pod(name=f"{name}-{index}-x", phase=phase) for index in range(minicluster["spec"]["size"]))
 

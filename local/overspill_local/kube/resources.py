@@ -126,6 +126,10 @@ BUILTIN_RESOURCES: tuple[ResourceType, ...] = (
         subresources=("status",),
         status_on_create=True,
     ),
+    _builtin(
+        "v1", "PersistentVolume", "persistentvolumes", namespaced=False, short_names=("pv",), subresources=("status",)
+    ),
+    _builtin("v1", "PersistentVolumeClaim", "persistentvolumeclaims", short_names=("pvc",), subresources=("status",)),
     _builtin("v1", "Event", "events", short_names=("ev",), field_labels=_EVENT_FIELDS),
     _builtin(
         "apps/v1",

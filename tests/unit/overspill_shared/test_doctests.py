@@ -2,10 +2,10 @@ import doctest
 
 import pytest
 
-from overspill_shared import hostlist, idset, names
+from overspill_shared import allocatable, hostlist, idset, names, pods
 
 
-@pytest.mark.parametrize("module", [hostlist, idset, names], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [allocatable, hostlist, idset, names, pods], ids=lambda module: module.__name__)
 def test_examples_in_docstrings_hold(module):
     result = doctest.testmod(module)
 

@@ -228,3 +228,41 @@ def test_pre_puts_the_files_where_they_are_read(tmp_path, munge_key):
     assert installed.exists() == (munge_key is not None)
     if munge_key:
         assert (installed.read_bytes(), installed.stat().st_mode & 0o777) == (munge_key, 0o400)
+
+
+def test_minicluster_s_pods_each_have_a_node_and_see_all_of_it(burst_request):
+    template = {"machine_type": "c2-standard-60", "cores": 30, "memory_mib": 245_760}
+    spec = minicluster.build_minicluster(burst_request(template=template), now=NOW)["spec"]
+
+    assert spec["containers"][0]["resources"] == {"requests": {"cpu": "35868m", "memory": "140293Mi"}}
+
+
+def test_minicluster_s_pods_have_all_gpus_of_their_nodes(burst_request):
+    template = {"machine_type": "g2-standard-24", "gpus": 2}
+    spec = minicluster.build_minicluster(burst_request(template=template), now=NOW)["spec"]
+
+    assert spec["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": 2}
+    assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in spec["pod"]["tolerations"]
+
+
+@pytest.mark.parametrize(("has_pools", "selector"), [(True, {"overspill/pool": "burst"}), (False, None)])
+def test_minicluster_s_pods_keep_to_the_burst_pool_where_there_is_one(burst_request, has_pools, selector):
+    pod = minicluster.build_minicluster(burst_request(), now=NOW, has_pools=has_pools)["spec"]["pod"]
+
+    assert pod.get("nodeSelector") == selector
+    assert pod["tolerations"] == [{"key": "overspill", "operator": "Equal", "value": "burst", "effect": "NoSchedule"}]
+
+
+def test_minicluster_s_pods_are_never_moved_by_an_autoscaler(manifest):
+    assert manifest["spec"]["pod"]["annotations"] == {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+
+
+def test_minicluster_asks_for_nothing_that_outlives_the_cluster(burst_request):
+    volumes = [
+        {"name": "in", "mount_path": "/in", "gcs_bucket": "lab-in"},
+        {"name": "home", "mount_path": "/home", "nfs": {"server": "10.0.0.2", "path": "/vol1"}},
+    ]
+    built = minicluster.build_minicluster(burst_request(template={"volumes": volumes}), now=NOW)
+
+    assert set(built["spec"]["containers"][0]["volumes"]) == {"overspill", "volume-in", "volume-home"}
+    assert not filled_keys(built) & {"services", "ports", "LoadBalancer", "volumeClaimTemplates", "network"}
