@@ -30,6 +30,11 @@ resource "google_service_account" "build" {
   depends_on   = [google_project_service.this]
 }
 
+locals {
+  # Known before the account is made.
+  node_account = "${google_service_account.nodes.account_id}@${local.burst_project}.iam.gserviceaccount.com"
+}
+
 resource "google_service_account" "nodes" {
   project      = local.burst_project
   account_id   = "overspill-nodes-${local.short_hash}"

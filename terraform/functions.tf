@@ -11,11 +11,20 @@ locals {
     OVERSPILL_LOG_LEVEL     = var.log_level
   }
   environment = {
-    provision = merge(local.common_environment, local.guardrails, {
+    provision = merge(local.common_environment, local.guardrails, local.site, {
       OVERSPILL_OPERATOR_MANIFEST        = var.operator_manifest.url
       OVERSPILL_OPERATOR_MANIFEST_SHA256 = var.operator_manifest.sha256
     })
     teardown = local.common_environment
+  }
+
+  # Where and as whom burst nodes live. The services' range is GKE's own (34.118.224.0/20): all clusters may have it.
+  site = {
+    OVERSPILL_NETWORK              = local.network
+    OVERSPILL_SUBNETWORK           = "projects/${local.network_project}/regions/${var.region}/subnetworks/${google_compute_subnetwork.burst.name}"
+    OVERSPILL_PODS_RANGE           = local.pods_range_name
+    OVERSPILL_PRIVATE_NODES        = "true"
+    OVERSPILL_NODE_SERVICE_ACCOUNT = local.node_account
   }
 
   # RFC 1918, RFC 6598, RFC 4193

@@ -7,15 +7,20 @@ locals {
   network         = "projects/${local.network_project}/global/networks/${local.network_name}"
   is_shared_vpc   = local.network_project != local.burst_project
 
-  # Beside the burst's own nodes a cluster has a few of its system pool.
-  system_nodes  = 3
-  max_nodes     = var.max_bursts * (var.max_nodes_per_burst + local.system_nodes)
-  pods_per_node = 64 # a /26 for each node: GKE gives twice max_pods_per_node (32)
+  pods_range_name = "pods"
+
+  # Beside the burst's own nodes a cluster has one for the system, or two while that one is replaced. GKE gives each
+  # node twice its most pods: a /26 where there are 32 at most, a /24 for the system's 110.
+  system_nodes          = 2
+  max_nodes             = var.max_bursts * (var.max_nodes_per_burst + local.system_nodes)
+  addresses_burst_node  = 64
+  addresses_system_node = 256
+  max_pod_addresses     = var.max_bursts * (var.max_nodes_per_burst * local.addresses_burst_node + local.system_nodes * local.addresses_system_node)
 
   # Powers of two. Nodes: one address for each cluster's control plane too, and the four that Google keeps.
   # A tiny part is taken off, since log(8, 2) may be a little more than 3.
   node_bits = ceil(log(local.max_nodes + var.max_bursts + 4, 2) - 0.000001)
-  pod_bits  = ceil(log(local.max_nodes * local.pods_per_node, 2) - 0.000001)
+  pod_bits  = ceil(log(local.max_pod_addresses, 2) - 0.000001)
 
   needed_addresses = pow(2, local.node_bits) + pow(2, local.pod_bits)
   given_bits       = 32 - try(tonumber(split("/", var.burst_ip_range)[1]), 0)
@@ -49,7 +54,7 @@ resource "google_compute_subnetwork" "burst" {
   private_ip_google_access = true
 
   secondary_ip_range {
-    range_name    = "pods"
+    range_name    = local.pods_range_name
     ip_cidr_range = local.pod_range
   }
 

@@ -35,5 +35,5 @@ output "burst_ranges" {
 
 output "node_service_account" {
   description = "Mail address of the burst nodes' account: give it rights on registries and buckets of other projects."
-  value       = google_service_account.nodes.email
+  value       = local.node_account
 }

@@ -167,7 +167,7 @@ run "ranges_follow_max_bursts" {
 
   assert {
     condition     = output.burst_ranges == { nodes = "10.68.0.0/20", pods = "10.64.0.0/14" }
-    error_message = "20 bursts of 100 and a few nodes, 64 addresses for the pods of each."
+    error_message = "20 bursts of 100 nodes and two of the system, 64 and 256 addresses for the pods of each."
   }
 }
 

@@ -13,6 +13,11 @@ MODELS = {"provision": ProvisionSettings, "teardown": TeardownSettings}
 LEFT = {
     "budget_s": "its default fits the function's time-out",
     "poll_s": "its default fits the APIs' quotas",
+    "control_plane_ip_endpoint": "the functions reach control planes by their DNS names",
+    "forgotten_after_s": "its default is more than a provision may take",
+    "release_channel": "its default keeps GKE from replacing nodes under a job",
+    "services_range": "GKE's own range serves all clusters",
+    "system_machine_type": "its default holds what runs there",
     "private_key_file": "the keys come as a variable, from Secret Manager",
 }
 """Settings that a deployment leaves at their defaults, and why. A new setting is set, or is named here."""

@@ -9,9 +9,12 @@ from tests.terraform.offline import EXAMPLES, MODULE, ROOT, VARIABLES, plan_docu
 from tests.terraform.plan_walk import Plan
 
 from overspill_shared import names
+from overspill_shared.adapters.gke_request import BURST_MAX_PODS_PER_NODE
 from overspill_shared.messages import Sweep, decode
 
 AGENT, PROVISION, TEARDOWN, PUSH, BUILD, NODES = "agent", "provision", "teardown", "push", "build", "nodes"
+GKE_MAX_PODS_PER_NODE = 128
+"""GKE's default is 110, and a node's range twice that, as a power of two."""
 CREATES = {"roles/container.admin", "roles/container.clusterAdmin", "custom:provision"}
 """Roles with which clusters can be made."""
 PUBLISH = {"roles/pubsub.publisher", "custom:publish", "custom"}
@@ -275,7 +278,7 @@ def test_ranges_hold_every_node_and_pod_of_every_burst(any_plan):
     assert function.block("service_config")["max_instance_count"] >= bursts + 2
     assert nodes_range.num_addresses >= bursts * (nodes + 1) + 4
     assert nodes_range.num_addresses < 4 * bursts * (nodes + 4) + 16, "and not much more"
-    assert pods_range.num_addresses >= bursts * (nodes + 1) * 64
+    assert pods_range.num_addresses >= bursts * (nodes * 2 * BURST_MAX_PODS_PER_NODE + 2 * GKE_MAX_PODS_PER_NODE)
     assert not nodes_range.overlaps(pods_range)
 
 
