@@ -77,5 +77,6 @@ async def list_objects(cluster, token):
     authority = base64.b64decode(cluster.master_auth.cluster_ca_certificate)
     kinds = ("namespaces", "configmaps", "pods", "events", "services", "serviceaccounts")
     paths = [f"/api/v1/{kind}" for kind in kinds] + [MINICLUSTERS, "/apis/apps/v1/deployments"]
-    async with KubeClient(f"https://{cluster.endpoint}", ca_pem=authority, token=token) as client:
+    endpoint = cluster.control_plane_endpoints_config.dns_endpoint_config.endpoint
+    async with KubeClient(f"https://{endpoint}", ca_pem=authority, token=token) as client:
         return [(await client.call("GET", path))["items"] for path in paths]
