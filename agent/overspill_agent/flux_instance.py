@@ -11,12 +11,13 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from overspill_agent import flux_facts, flux_health, flux_overlay, flux_state
+from overspill_agent import flux_exec, flux_facts, flux_health, flux_overlay, flux_state
 from overspill_agent.flux_connection import FluxConnection, connect, translated
 from overspill_agent.flux_job_journal import REQUEST, TOPIC, JobJournal
 from overspill_agent.flux_job_requests import JobRequests
 from overspill_agent.flux_reactor import FluxReactor
 from overspill_agent.ports import DrainedChanged, InstanceFacts, InstanceHealth, OnlineChanged, TorpidChanged
+from overspill_shared import burst_mark
 from overspill_shared.errors import AlreadyServed
 from overspill_shared.idset import Ranks, format_idset, parse_idset
 
@@ -33,7 +34,6 @@ _NO_JOB: Final = frozenset({errno.ENOENT})
 # To this service an unknown or inactive job is an invalid argument; so is an urgency that is out of range.
 _NO_JOB_OR_URGENCY: Final = frozenset({errno.ENOENT, errno.EINVAL})
 _URGENCIES: Final = range(32)
-_LEAVE_COMMAND: Final = 'kill -TERM "$(flux getattr broker.pid)"'
 _DRAIN_EVENTS: Final = frozenset({"drain", "undrain"})
 
 
@@ -101,16 +101,15 @@ class RealFlux:
 
     def leave(self, ranks: Ranks) -> None:
         """Have each rank's broker end itself by a process in the background, RFC 42, that outlives this connection."""
-        path = os.pathsep.join((f"{flux_facts.read_prefix(self._connection)}/bin", os.environ.get("PATH", os.defpath)))
-        command = {
-            "cmdline": ["sh", "-c", _LEAVE_COMMAND],
-            "cwd": "/",
-            "env": {"PATH": path},
-            "opts": {},
-            "channels": [],
-        }
+        path = self._command_path()
         for rank in sorted(ranks):
-            self._reactor.send("rexec.exec", {"cmd": command, "flags": 0}, rank=rank)
+            flux_exec.leave(self._reactor, rank, path=path)
+
+    def read_burst_mark(self, rank: int, on_answer: Callable[[str | None], None]) -> None:
+        """Have the file read by a process on the rank, RFC 42."""
+        flux_exec.read_beside_config(
+            self._reactor, rank, burst_mark.FILE_NAME, path=self._command_path(), on_answer=on_answer
+        )
 
     def allocated(self) -> Ranks:
         """Ask the scheduler which ranks have work now."""
@@ -164,6 +163,10 @@ class RealFlux:
         self._job_requests.close()
         self._reactor.close()
         self._connection.close()
+
+    def _command_path(self) -> str:
+        """Give the PATH by which any rank finds `flux`: burst nodes have it where the lead has it."""
+        return os.pathsep.join((f"{flux_facts.read_prefix(self._connection)}/bin", os.environ.get("PATH", os.defpath)))
 
     def _start(self) -> None:
         self._drained = None

@@ -116,6 +116,34 @@ class FluxReactor:
             future = self._connection.handle.rpc(topic, dict(payload), nodeid=rank)
         self._keep(future, answered)
 
+    def collect(
+        self,
+        topic: str,
+        payload: Mapping[str, Any],
+        *,
+        rank: int,
+        on_end: Callable[[list[Mapping[str, Any]], OSError], None],
+    ) -> None:
+        """Send a request that is answered several times, and tell `on_end` of all answers and of what ended them.
+
+        Raises FluxUnavailable if the broker is gone.
+        """
+        answers: list[Mapping[str, Any]] = []
+
+        def answered(future: Any) -> None:
+            try:
+                answers.append(future.get())
+            except OSError as exc:
+                self._futures.discard(future)
+                on_end(answers, exc)
+            else:
+                future.reset()
+
+        streaming = self._connection.flux.constants.FLUX_RPC_STREAMING
+        with translated(topic):
+            future = self._connection.handle.rpc(topic, dict(payload), nodeid=rank, flags=streaming)
+        self._keep(future, answered)
+
     def send_unanswered(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Send a request to rank 0 that is not answered.
 

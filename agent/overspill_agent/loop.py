@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from overspill_agent.actions import Actions, Outcome, log_move
+from overspill_agent.adoption import Adoption
 from overspill_agent.bursts import on_event
 from overspill_agent.deciding.decide import decide
 from overspill_agent.deciding.decisions import log_facts
@@ -79,6 +80,7 @@ class Agent:
         self._actions = Actions(
             instance=instance, publisher=publisher, store=self._store, identity=identity, policy=policy
         )
+        self._adoption = Adoption(instance=instance, store=self._store, identity=identity, policy=policy, clock=clock)
         self._jobs = JobTable()
         self._online: Ranks | None = None
         self._drained: Ranks | None = None
@@ -162,6 +164,7 @@ class Agent:
         self._log_decisions(decisions)
         outcomes: list[Outcome] = []
         if not self._is_dry_run:
+            self._adoption.look(snapshot, self._snapshot, self._schedule_turn)
             outcomes += self._republish(now)
             outcomes += [self._act(decision, snapshot, now) for decision in decisions]
             self._actions.forget_jobs_but(snapshot.pending_by_id)

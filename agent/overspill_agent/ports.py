@@ -176,6 +176,13 @@ class FluxInstance(Protocol):
         """Ask the brokers of these ranks to exit, in band; returns at once: see OnlineChanged for the effect."""
         ...
 
+    def read_burst_mark(self, rank: int, on_answer: Callable[[str | None], None]) -> None:
+        """Have a rank's node asked which burst it is of (overspill_shared.burst_mark), and `on_answer` called once.
+
+        It gets the file's text; None where it cannot be read, or not in time.
+        """
+        ...
+
     def allocated(self) -> Ranks:
         """Ask the scheduler which ranks have work now: the last look before ranks are told to leave."""
         ...

@@ -127,6 +127,11 @@ class StandInFlux:
         """Ask brokers to exit."""
         self._connection.call("overlay.leave", {"ranks": format_idset(ranks)})
 
+    def read_burst_mark(self, rank: int, on_answer: Callable[[str | None], None]) -> None:
+        """Give nothing: the stand-in's ranks run no commands for others."""
+        del rank
+        self._loop.call_soon(lambda: on_answer(None))
+
     def allocated(self) -> Ranks:
         """Ask which ranks have work now."""
         return parse_idset(self._connection.call("resource.list")["allocated"]["ranks"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import fluxoperator
 from fluxoperator import models
 
-from overspill_shared import names, volume_objects
+from overspill_shared import burst_mark, names, volume_objects
 from overspill_shared.allocatable import allocatable_cpus, allocatable_memory_mib, logical_cpus
 from overspill_shared.clusters import BURST_POOL, BURST_TAINT, POOL_LABEL
 
@@ -43,6 +43,7 @@ PRE: Final = f"""\
 mainHost=external-lead
 install -m 0600 -o "${{fluxuid}}" {SECRET_MOUNT}/curve.cert "${{curvepath}}"
 install -m 0644 {SECRET_MOUNT}/broker.toml "${{cfg}}/broker.toml"
+install -m 0644 {SECRET_MOUNT}/{burst_mark.FILE_NAME} "${{cfg}}/{burst_mark.FILE_NAME}"
 if [ -f {SECRET_MOUNT}/munge.key ]; then
   install -D -m 0400 -o "$(id -u munge 2>/dev/null || id -u)" {SECRET_MOUNT}/munge.key {MUNGE_KEY}
 fi
@@ -67,11 +68,15 @@ def build_namespace(request: BurstRequest) -> dict[str, Any]:
 
 
 def build_secret(request: BurstRequest, keys: Keys) -> dict[str, Any]:
-    """Give the Secret that holds curve certificate and broker.toml (and a munge key where one is used).
+    """Give the Secret that holds curve certificate, broker.toml and the burst's mark (a munge key where one is used).
 
     The result holds keys in the clear: it goes to the Kubernetes API and nowhere else.
     """
-    files = {"curve.cert": keys.curve_cert.reveal(), "broker.toml": request.broker_toml.encode()}
+    files = {
+        "curve.cert": keys.curve_cert.reveal(),
+        "broker.toml": request.broker_toml.encode(),
+        burst_mark.FILE_NAME: burst_mark.mark_of(request).model_dump_json().encode(),
+    }
     if keys.munge_key is not None:
         files["munge.key"] = keys.munge_key.reveal()
     return {

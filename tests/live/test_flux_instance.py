@@ -10,6 +10,7 @@ import pytest
 from overspill_agent.flux_instance import RealFlux
 from overspill_agent.flux_job_requests import MAX_ON_THE_WAY
 from overspill_agent.ports import HistoryReplayed, RankResources
+from overspill_shared import burst_mark
 from overspill_shared.errors import AlreadyServed, FluxError
 from overspill_shared.lead_config import Scheduler
 from overspill_shared.secrets import Secret
@@ -108,6 +109,26 @@ def test_remark_stands_in_the_jobs_log_and_does_not_end_it(instance, flux):
     assert 'type="overspill" severity=2' in shown
     assert "held: over the cap" in shown
     assert state == "SCHED"
+
+
+@pytest.mark.parametrize("rank", [1, 4], ids=["a node without one", "a rank that is offline"])
+def test_burst_mark_that_is_not_there_is_none(flux, rank):
+    answers = []
+    flux.read_burst_mark(rank, lambda text: (answers.append(text), flux.stop()))
+    flux.run(lambda _event: None)
+
+    assert answers == [None]
+
+
+def test_burst_mark_is_the_file_beside_a_nodes_broker_toml(instance, flux):
+    directory = instance.layout.config_directory
+    (directory / burst_mark.FILE_NAME).write_text('{"burst": "1"}\n')
+    answers = []
+    flux.read_burst_mark(1, lambda text: (answers.append(text), flux.stop()))
+    flux.run(lambda _event: None)
+    (directory / burst_mark.FILE_NAME).unlink()
+
+    assert answers == ['{"burst": "1"}\n']
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["inactive", "unknown"])

@@ -35,6 +35,7 @@ class Ranks:
         self.kvs = {}
         self.journal = []
         self.online, self.drained, self.torpid = HOME, frozenset(), frozenset()
+        self.marks = {}
 
 
 class FakeTimer:
@@ -101,6 +102,11 @@ class FakeFlux:
     def leave(self, ranks):
         self.faults.reach("leave")
         self.left |= ranks
+
+    def read_burst_mark(self, rank, on_answer):
+        self.faults.reach("read_burst_mark")
+        text = self.ranks.marks.get(rank)
+        self.calls.append(lambda: on_answer(text))
 
     def allocated(self):
         self.faults.reach("allocated")

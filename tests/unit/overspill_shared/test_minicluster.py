@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from overspill_shared import hostlist, minicluster, names
+from overspill_shared.burst_mark import mark_of
 from overspill_shared.sealing import Keys
 
 NOW = 1_760_000_000.0
@@ -175,13 +176,14 @@ def test_secret_holds_certificate_config_and_munge_key_as_files(burst_request, k
         "curve.cert": keys.curve_cert.reveal(),
         "broker.toml": request.broker_toml.encode(),
         "munge.key": keys.munge_key.reveal(),
+        "burst.json": mark_of(request).model_dump_json().encode(),
     }
 
 
 def test_secret_has_no_munge_key_where_none_is_used(burst_request, keys):
     secret = minicluster.build_secret(burst_request(), Keys(curve_cert=keys.curve_cert))
 
-    assert set(secret["data"]) == {"curve.cert", "broker.toml"}
+    assert set(secret["data"]) == {"curve.cert", "broker.toml", "burst.json"}
 
 
 def test_manifests_are_json_and_depend_on_nothing_but_their_arguments(burst_request, keys):
@@ -204,6 +206,7 @@ def test_pre_puts_the_files_where_they_are_read(tmp_path, munge_key):
         folder.mkdir()
     (mount / "curve.cert").write_bytes(b"cert")
     (mount / "broker.toml").write_bytes(b"toml")
+    (mount / "burst.json").write_bytes(b"mark")
     if munge_key:
         (mount / "munge.key").write_bytes(munge_key)
     (cfg / "broker.toml").write_text(minicluster.BROKER_CONFIG)
@@ -225,6 +228,7 @@ def test_pre_puts_the_files_where_they_are_read(tmp_path, munge_key):
     assert (done.stdout, done.stderr) == ("external-lead\n", "")
     assert (cert.read_bytes(), cert.stat().st_mode & 0o777) == (b"cert", 0o600)
     assert (cfg / "broker.toml").read_bytes() == b"toml"
+    assert (cfg / "burst.json").read_bytes() == b"mark"
     assert installed.exists() == (munge_key is not None)
     if munge_key:
         assert (installed.read_bytes(), installed.stat().st_mode & 0o777) == (munge_key, 0o400)
