@@ -122,7 +122,7 @@ def _section(title: str, model: type[Settings]) -> str:
     rows = []
     for name, field in sorted(model.model_fields.items()):
         value = None if field.is_required() else field.get_default(call_default_factory=True)
-        default = "required" if field.is_required() else f"`{value}`" if value not in (None, "", {}) else "-"
+        default = "required" if field.is_required() else _default(value)
         text = " ".join((field.description or "").split())
         rows.append(f"| `{name}` | `{ENV_PREFIX}{name.upper()}` | {default} | {text} |")
     head = "| setting | variable | default | meaning |\n|---|---|---|---|\n"
@@ -136,6 +136,12 @@ def _table(title: str, key: str, model: type[BaseModel]) -> str:
         rows.append(f"| `{name}` | {default} | {field.description or ''} |")
     head = "| key | default | meaning |\n|---|---|---|\n"
     return f"\n## {title}: `{key}`\n\n{head}" + "\n".join(rows) + "\n"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, tuple):
+        value = ", ".join(str(item) for item in value)
+    return f"`{value}`" if value not in (None, "", {}) else "-"
 
 
 def _schemas_in(docs: Path) -> set[str]:

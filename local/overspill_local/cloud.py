@@ -229,6 +229,10 @@ class EmbeddedCloud:
             "OVERSPILL_OPERATOR_MANIFEST": str(flux_operator_path()),
             "OVERSPILL_PRIVATE_KEY_FILE": str(key_file),
             "SSL_CERT_FILE": str(self._trusted_authorities()),
+            # Nothing here costs money, and the lead is wherever its user has it.
+            "OVERSPILL_ALLOWED_MACHINE_TYPES": '["*"]',
+            "OVERSPILL_ALLOWED_LEAD_RANGES": '["0.0.0.0/0", "::/0"]',
+            "OVERSPILL_ALLOWED_LEAD_NAMES": '["*"]',
             **self.options.function_environ,
         }
         functions = (function_processes.provision(free_port()), function_processes.teardown(free_port()))

@@ -6,6 +6,7 @@
     ├── ConfigError          an operator's setting is wrong: names the key and what to do; never retried
     ├── MalformedMessage     a sender's fault: acked and dead-lettered once, never retried
     ├── RequestRefused       a well-formed request that a guardrail, a seal or a hash refuses: `rejected`
+    │   ├── LimitReached     what the deployment allows is used up
     │   └── SealError        sealed keys cannot be opened or do not belong to their message
     ├── IllegalTransition    our own fault: a move that the lifecycle table does not have
     ├── NotYet               nothing is wrong, it is only too early: redeliver later
@@ -14,9 +15,12 @@
     │   ├── AlreadyExists
     │   ├── Busy
     │   ├── Conflict
+    │   ├── InvalidRequest
     │   ├── CapacityUnavailable
     │   ├── QuotaExceeded
     │   ├── PermissionDenied
+    │   │   └── TokenRefused
+    │   ├── BootFailure
     │   └── Unavailable
     └── FluxError            Flux said no
         ├── FluxUnavailable  there is no broker to talk to (yet, or any more)
@@ -93,6 +97,13 @@ class IllegalTransition(OverspillError):
     default_code = "illegal-transition"
 
 
+class LimitReached(RequestRefused):
+    """A request for more than the deployment allows at once: it may be fulfilled when less is in use."""
+
+    error_class = ErrorClass.QUOTA
+    default_code = "limit-reached"
+
+
 class SealError(RequestRefused):
     """Sealed keys cannot be opened with our key, or were sealed for another message."""
 
@@ -142,6 +153,13 @@ class Conflict(CloudError):
     default_retryable = True
 
 
+class InvalidRequest(CloudError):
+    """The cloud cannot make what is asked for, now or later."""
+
+    error_class = ErrorClass.CONFIG
+    default_code = "invalid-argument"
+
+
 class CapacityUnavailable(CloudError):
     """The zone has no such nodes now (GCE_STOCKOUT and kin)."""
 
@@ -161,6 +179,20 @@ class PermissionDenied(CloudError):
 
     error_class = ErrorClass.PERMISSION
     default_code = "permission"
+
+
+class TokenRefused(PermissionDenied):
+    """The token was not accepted: it may have expired meanwhile, and the next one is fresh."""
+
+    default_code = "token-refused"
+    default_retryable = True
+
+
+class BootFailure(CloudError):
+    """What was made does not work: a cluster that is degraded, a node pool in error."""
+
+    error_class = ErrorClass.BOOT
+    default_code = "boot"
 
 
 class Unavailable(CloudError):

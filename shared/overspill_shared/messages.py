@@ -11,7 +11,7 @@ import json
 from enum import StrEnum
 from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from overspill_shared import names
 from overspill_shared.errors import ErrorClass, MalformedMessage, OverspillError
@@ -166,7 +166,9 @@ class BurstRequest(_BurstMessage):
     revision: int = Field(ge=1, description="which version of the target size this is; a lower one is stale")
     lead: Lead
     slot: Slot
-    size: Count = Field(description="nodes wanted in all, at most the slot's size")
+    size: int = Field(
+        ge=0, le=100_000, description="nodes wanted in all, at most the slot's size; 0 empties a burst that exists"
+    )
     hostlist: str = Field(max_length=65536, description="the lead's whole hostlist, in rank order")
     broker_toml: str = Field(max_length=1_000_000, description="the burst brokers' configuration")
     sealed_keys: str = Field(max_length=100_000, description="base64 of a SealedBox: see sealing.SealedKeys")
@@ -178,6 +180,13 @@ class BurstRequest(_BurstMessage):
     hard_end_at: Epoch = Field(description="nothing of the burst may exist after this")
     requested_at: Epoch
     deadline_at: Epoch = Field(description="nothing is created after this")
+
+    @field_validator("size")
+    @classmethod
+    def _begins_with_nodes(cls, size: int, others: ValidationInfo) -> int:
+        if size == 0 and others.data.get("revision") == 1:
+            raise ValueError("a burst begins with at least one node: only a later revision may empty it")
+        return size
 
     def identity(self) -> dict[str, Any]:
         """Give what makes this burst itself: not its size, jobs or times."""

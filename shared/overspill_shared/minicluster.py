@@ -9,6 +9,7 @@ logs: ours lies in a Secret and is copied in place by `pre`.
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import fluxoperator
@@ -19,6 +20,8 @@ from overspill_shared.allocatable import allocatable_cpus, allocatable_memory_mi
 from overspill_shared.clusters import BURST_POOL, BURST_TAINT, POOL_LABEL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from overspill_shared.messages import BurstRequest
     from overspill_shared.sealing import Keys
     from overspill_shared.templates import NodeShape
@@ -36,6 +39,8 @@ they do not), and under all of it, so that what else runs on each node finds roo
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 _STAYS: Final = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
 """An autoscaler that would gather pods on fewer nodes must not move a broker: its job would die."""
+REVISION_ANNOTATION: Final = "overspill.dev/revision"
+"""On the namespace, and not on the MiniCluster: a burst of size 0 has none."""
 
 BROKER_CONFIG: Final = "# Replaced by the burst's own broker.toml before the broker starts.\n[bootstrap]\n"
 
@@ -59,12 +64,22 @@ def namespace_name(request: BurstRequest) -> str:
 
 
 def build_namespace(request: BurstRequest) -> dict[str, Any]:
-    """Give the burst's Namespace."""
+    """Give the burst's Namespace, which keeps the revision that was begun last."""
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": namespace_name(request), "labels": _labels(request)},
+        "metadata": {
+            "name": namespace_name(request),
+            "labels": _labels(request),
+            "annotations": {REVISION_ANNOTATION: str(request.revision)},
+        },
     }
+
+
+def revision_of(namespace: Mapping[str, Any]) -> int:
+    """Give the revision that a burst's namespace keeps; 0 if it keeps none."""
+    kept = (namespace["metadata"].get("annotations") or {}).get(REVISION_ANNOTATION, "")
+    return int(kept) if re.fullmatch(r"[0-9]{1,18}", kept) else 0
 
 
 def build_secret(request: BurstRequest, keys: Keys) -> dict[str, Any]:

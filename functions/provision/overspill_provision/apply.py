@@ -10,19 +10,22 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
-from overspill_provision import plan as planning
-from overspill_provision.guardrails import Limits, check_request
-from overspill_provision.plan import Observed, Step, is_ours, plan
+from overspill_provision import failures, steps
+from overspill_provision.guardrails import check_request
+from overspill_provision.plan import is_ours, plan
+from overspill_provision.steps import Observed, Step
 from overspill_shared import names
 from overspill_shared.budget import Budget
-from overspill_shared.clusters import USABLE, Cluster, ClusterStatus
+from overspill_shared.clusters import USABLE, Cluster, ClusterListing, ClusterStatus, OperationKind
 from overspill_shared.errors import AlreadyExists, CloudError, ConfigError, OverspillError
 from overspill_shared.messages import EventKind
 from overspill_shared.sealing import Binding, Keys, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from overspill_provision.limits import Limits
+    from overspill_provision.steps import BurstObjects
     from overspill_shared.messages import BurstRequest
     from overspill_shared.ports import Clock, Clusters, KubernetesApi
     from overspill_shared.reporting import Reporter
@@ -62,7 +65,7 @@ def provision(request: BurstRequest, reporter: Reporter, *, ports: Ports, policy
     check_request(request, policy.limits)
     keys = unseal(request.sealed_keys, Binding.of(request), policy.private_keys)
     budget = Budget(ports.clock, budget_s=policy.budget_s, poll_s=policy.poll_s)
-    provisioning = _Provisioning(request, keys, reporter, ports, budget)
+    provisioning = _Provisioning(request, keys, reporter, ports, policy.limits, budget)
     try:
         provisioning.run()
     finally:
@@ -72,14 +75,21 @@ def provision(request: BurstRequest, reporter: Reporter, *, ports: Ports, policy
 class _Provisioning:
     """One delivery's work on one request."""
 
-    def __init__(self, request: BurstRequest, keys: Keys, reporter: Reporter, ports: Ports, budget: Budget) -> None:
+    def __init__(
+        self, request: BurstRequest, keys: Keys, reporter: Reporter, ports: Ports, limits: Limits, budget: Budget
+    ) -> None:
         self._request = request
         self._cluster_name = names.cluster_name(request.burst_id)
         self._keys = keys
         self._reporter = reporter
         self._ports = ports
+        self._limits = limits
         self._budget = budget
         self._connection: KubernetesApi | None = None
+        self._is_counted = False
+        self._is_given_up = False
+        self._may_run_jobs = True
+        self._hindrance: CloudError | None = None
         self._last_logged = ""
 
     def run(self) -> None:
@@ -94,30 +104,74 @@ class _Provisioning:
 
     def _advance(self) -> str | None:
         """Do one step; gives what to wait for before the next look, or None if there is nothing left to do."""
-        may_delete = False
+        if self._is_given_up:
+            return self._delete_cluster()
+        step: Step | None = None
         try:
-            step = plan(self._request, self._observe(), now=self._ports.clock.now())
+            step = self._plan()
             self._log(step)
-            # Only before the MiniCluster exists: see plan.
-            may_delete = isinstance(step, planning.CreateCluster | planning.Deploy)
             return self._do(step)
         except (CloudError, ConfigError) as error:
-            if isinstance(error, CloudError) and error.retryable:
-                log.warning("provision.retry", extra={"code": error.code, "reason": str(error)})
+            return self._fail(step, error)
+
+    def _fail(self, step: Step | None, error: CloudError | ConfigError) -> str | None:
+        """Decide what becomes of a step that failed, or of a look that showed nothing (None)."""
+        extra = {"code": error.code, "reason": str(error)}
+        if isinstance(error, CloudError) and error.retryable:
+            if self._ports.clock.now() < self._request.deadline_at:
+                log.warning("provision.retry", extra=extra)
+                self._hindrance = error
                 return error.text
-            self._give_up(error, delete_cluster=may_delete)
+            if self._may_run_jobs:
+                log.error("provision.blind", extra=extra)  # the agent sees its ranks, and has a deadline of its own
+                return None
+        if isinstance(step, steps.ResizePool | steps.ResizeMiniCluster):
+            log.error("provision.not-resized", extra=extra)
+            self._report(EventKind.REJECTED, error)
             return None
+        # Only before the MiniCluster exists: see plan.
+        return self._give_up(error, delete_cluster=isinstance(step, steps.CreateCluster | steps.Deploy))
+
+    def _plan(self) -> Step:
+        return plan(
+            self._request,
+            self._observe(),
+            self._limits,
+            now=self._ports.clock.now(),
+        )
 
     def _observe(self) -> Observed:
         zone, name = self._request.zone, self._cluster_name
         cluster = self._ports.clusters.get(zone, name)
-        if cluster is None or cluster.status is ClusterStatus.ERROR:
+        self._may_run_jobs = cluster is not None and cluster.status in USABLE
+        if cluster is None:
+            operations = self._ports.clusters.operations(zone, name)
+            is_ended = any(operation.kind is OperationKind.DELETE for operation in operations)
+            listing = None if is_ended else self._ports.clusters.list()
+            return Observed(cluster=None, operations=operations, listing=listing)
+        if cluster.status is ClusterStatus.ERROR:
             return Observed(cluster=cluster, operations=self._ports.clusters.operations(zone, name))
-        if cluster.status not in USABLE or not cluster.endpoint or not is_ours(self._request, cluster):
+        if not is_ours(self._request, cluster) or cluster.status is ClusterStatus.STOPPING:
             return Observed(cluster=cluster)
+        objects = self._observe_objects(cluster)
+        self._may_run_jobs = objects is not None and objects.size is not None
+        listing = self._count() if objects is None or objects.size is None else None
+        return Observed(cluster=cluster, objects=objects, listing=listing)
+
+    def _observe_objects(self, cluster: Cluster) -> BurstObjects | None:
+        if cluster.status not in USABLE or not cluster.endpoint:
+            return None
         from overspill_provision.burst_objects import observe_objects  # noqa: PLC0415 - slow, and seldom needed
 
-        return Observed(cluster=cluster, objects=observe_objects(self._request, self._kubernetes(cluster)))
+        return observe_objects(self._request, self._kubernetes(cluster))
+
+    def _count(self) -> ClusterListing | None:
+        """List all clusters once a delivery, after ours was made: others may have been made at the same moment."""
+        if self._is_counted:
+            return None
+        listing = self._ports.clusters.list()
+        self._is_counted = not listing.missing_zones
+        return listing
 
     def _kubernetes(self, cluster: Cluster) -> KubernetesApi:
         if self._connection is None:
@@ -131,33 +185,44 @@ class _Provisioning:
             log.info("provision.step", extra={"step": type(step).__name__, "reason": step.reason})
             self._last_logged = line
 
-    def _do(self, step: Step) -> str | None:
+    def _do(self, step: Step) -> str | None:  # noqa: C901, PLR0911 - one arm a step
         match step:
-            case planning.CreateCluster():
+            case steps.CreateCluster():
                 self._create(step)
                 return "the cluster is being created"
-            case planning.AwaitCluster():
+            case steps.AwaitCluster():
                 self._report(EventKind.CLUSTER_CREATING)
                 return step.reason
-            case planning.Deploy():
+            case steps.AwaitAnswer():
+                return step.reason
+            case steps.Deploy():
                 self._deploy(step)
                 return "pods are being created"
-            case planning.AwaitPods():
-                self._report(EventKind.MINICLUSTER_CREATED)
+            case steps.ResizePool():
+                self._ports.clusters.resize(self._request.zone, self._cluster_name, self._request.size)
                 return step.reason
-            case planning.Ready():
-                self._report(EventKind.READY)
-            case planning.GiveUp():
-                self._give_up(step.error, delete_cluster=step.delete_cluster)
-            case planning.Refuse():
+            case steps.ResizeMiniCluster():
+                self._resize(step)
+                return step.reason
+            case steps.AwaitPods():
+                self._report_pods(step)
+                return step.reason
+            case steps.Ready():
+                self._report_ready(step)
+            case steps.GiveUp():
+                # What kept us from it says more than that it is too late.
+                is_late = step.error.code == failures.TOO_LATE
+                error = self._hindrance if is_late and self._hindrance else step.error
+                return self._give_up(error, delete_cluster=step.delete_cluster)
+            case steps.Refuse():
                 raise step.error
-            case planning.Ignore():
+            case steps.Ignore():
                 pass
             case _:
                 assert_never(step)
         return None
 
-    def _create(self, step: planning.CreateCluster) -> None:
+    def _create(self, step: steps.CreateCluster) -> None:
         # A manifest that cannot be used is found out before anything costs money.
         self._ports.operator_manifest()
         self._report(EventKind.ACCEPTED)
@@ -167,45 +232,79 @@ class _Provisioning:
             log.info("cluster.exists-already", extra={"cluster": step.spec.name})
         self._report(EventKind.CLUSTER_CREATING)
 
-    def _deploy(self, step: planning.Deploy) -> None:
+    def _deploy(self, step: steps.Deploy) -> None:
         from overspill_provision.burst_objects import deploy  # noqa: PLC0415 - slow, and seldom needed
 
-        self._report(EventKind.CLUSTER_RUNNING)
+        began_at = self._ports.clock.now()
+        self._report(EventKind.CLUSTER_RUNNING, create_s=began_at - step.cluster.created_at)
         deploy(
             self._request,
             self._keys,
             self._kubernetes(step.cluster),
             operator_manifest=self._ports.operator_manifest(),
-            now=self._ports.clock.now(),
+            now=began_at,
             pause=self._budget.pause,
         )
-        self._report(EventKind.MINICLUSTER_CREATED)
+        self._hindrance = None
+        self._report(EventKind.MINICLUSTER_CREATED, deploy_s=self._ports.clock.now() - began_at)
 
-    def _give_up(self, error: OverspillError, *, delete_cluster: bool) -> None:
-        """Report a failure that will not pass, and delete the cluster where that is safe.
+    def _resize(self, step: steps.ResizeMiniCluster) -> None:
+        from overspill_provision.burst_objects import resize  # noqa: PLC0415 - slow, and seldom needed
 
-        Told first: the agent asks for a teardown then, which also ends what cannot be deleted now.
+        resize(self._request, self._kubernetes(step.cluster), made_at=step.made_at)
+
+    def _report_pods(self, step: steps.AwaitPods) -> None:
+        """Tell that pods are on their way, and once more when something new keeps them from running."""
+        kind = EventKind.MINICLUSTER_CREATED if self._request.revision == 1 else EventKind.RESIZED
+        self._report(kind)
+        if step.trouble:
+            progress = {"pods": step.reason, "trouble": step.trouble}
+            self._report(kind, more=progress, occasion=",".join(step.trouble_reasons))
+
+    def _report_ready(self, step: steps.Ready) -> None:
+        if self._request.revision > 1:
+            self._report(EventKind.RESIZED)
+        if self._request.size:
+            self._report(EventKind.READY, pods_s=self._ports.clock.now() - step.made_at)
+
+    def _give_up(self, error: OverspillError, *, delete_cluster: bool) -> str | None:
+        """Report a failure that will not pass, and have the cluster deleted where that is safe.
+
+        Told first: the agent asks for a teardown then, which also ends what cannot be deleted here.
         """
         log.error("provision.failed", extra={"code": error.code, "reason": str(error)})
         self._report(EventKind.FAILED, error)
-        if delete_cluster:
-            self._delete_cluster()
+        self._is_given_up = True
+        return self._delete_cluster() if delete_cluster else None
 
-    def _delete_cluster(self) -> None:
+    def _delete_cluster(self) -> str | None:
+        """Delete what was made; gives what to wait for if it cannot be done yet."""
         zone, name = self._request.zone, self._cluster_name
         try:
             cluster = self._ports.clusters.get(zone, name)
             if cluster is None or cluster.status is ClusterStatus.STOPPING or not is_ours(self._request, cluster):
-                return
+                return None
             self._ports.clusters.delete(zone, name)
         except CloudError as error:
-            log.error(  # noqa: TRY400 - its text is clear
-                "cluster.not-deleted", extra={"cluster": name, "code": error.code, "reason": str(error)}
-            )
+            extra = {"cluster": name, "code": error.code, "reason": str(error)}
+            if error.retryable:
+                log.warning("cluster.not-deleted-yet", extra=extra)
+                return f"cluster {name} is to be deleted: {error.text}"
+            log.error("cluster.not-deleted", extra=extra)  # noqa: TRY400 - its text is clear
         else:
             log.info("cluster.delete-issued", extra={"cluster": name})
+        return None
 
-    def _report(self, kind: EventKind, error: OverspillError | None = None) -> None:
+    def _report(
+        self,
+        kind: EventKind,
+        error: OverspillError | None = None,
+        *,
+        more: Mapping[str, str] | None = None,
+        occasion: str = "",
+        **timings_s: float,
+    ) -> None:
+        """Publish an event; `timings_s` are what single steps took, since we first could see."""
         request = self._request
         detail = {
             "cluster": self._cluster_name,
@@ -213,5 +312,7 @@ class _Provisioning:
             "machine_type": request.template.machine_type,
             "nodes": request.size,
             "since_request_s": round(self._ports.clock.now() - request.requested_at, 3),
+            **{name: round(value, 3) for name, value in timings_s.items()},
+            **(more or {}),
         }
-        self._reporter.report(kind, detail=detail, error=error)
+        self._reporter.report(kind, detail=detail, error=error, occasion=occasion)

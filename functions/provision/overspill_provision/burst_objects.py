@@ -6,9 +6,10 @@ once a cluster runs, not when the function starts.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from overspill_provision.plan import BurstObjects
+from overspill_provision.steps import BurstObjects
 from overspill_shared import lease, minicluster
 from overspill_shared.errors import ConfigError
 
@@ -27,13 +28,32 @@ Manifest = dict[str, Any]
 
 
 def observe_objects(request: BurstRequest, kubernetes: KubernetesApi) -> BurstObjects:
-    """Look at the burst's MiniCluster and pods."""
-    namespace = minicluster.namespace_name(request)
-    found = kubernetes.read(API_VERSION, KIND, request.slot.name, namespace=namespace)
-    if found is None:
-        return BurstObjects(has_minicluster=False)
+    """Look at the burst's namespace, MiniCluster and pods."""
+    name = minicluster.namespace_name(request)
+    namespace = kubernetes.read("v1", "Namespace", name)
+    if namespace is None:
+        return BurstObjects()
+    found = kubernetes.read(API_VERSION, KIND, request.slot.name, namespace=name) or {}
     selector = f"{minicluster.POD_SELECTOR_LABEL}={request.slot.name}"
-    return BurstObjects(has_minicluster=True, pods=kubernetes.list_pods(namespace, selector))
+    return BurstObjects(
+        revision=minicluster.revision_of(namespace),
+        size=int(found["spec"].get("size", 1)) if found else None,
+        made_at=_made_at(found),
+        pods=kubernetes.list_pods(name, selector),
+    )
+
+
+def resize(request: BurstRequest, kubernetes: KubernetesApi, *, made_at: float) -> None:
+    """Give a burst's MiniCluster, made at `made_at`, another size; 0 removes it. Repeating it changes nothing.
+
+    The revision is recorded first: from then on, an older request is stale. Raises CloudError.
+    """
+    kubernetes.apply(minicluster.build_namespace(request))
+    if request.size == 0:
+        # The operator takes a size of 0 for a mistake, and restores the old one.
+        kubernetes.delete(API_VERSION, KIND, request.slot.name, namespace=minicluster.namespace_name(request))
+    else:
+        kubernetes.apply(minicluster.build_minicluster(request, now=made_at))
 
 
 def deploy(
@@ -65,6 +85,11 @@ def _ensure_lease(request: BurstRequest, kubernetes: KubernetesApi, *, now: floa
     namespace = minicluster.namespace_name(request)
     if kubernetes.read(lease.API_VERSION, lease.KIND, lease.NAME, namespace=namespace) is None:
         kubernetes.apply(lease.build_lease(request, now=now))
+
+
+def _made_at(found: Mapping[str, Any]) -> float:
+    text = (found.get("metadata") or {}).get("creationTimestamp")
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
 def _is_established(definition: Mapping[str, Any] | None) -> bool:

@@ -14,7 +14,7 @@ import functions_framework
 
 from overspill_provision.apply import Policy, Ports
 from overspill_provision.apply import provision as apply_request
-from overspill_provision.guardrails import Limits
+from overspill_provision.limits import Limits
 from overspill_provision.settings import ProvisionSettings
 from overspill_shared import log
 from overspill_shared.adapters.push_answer import answered
@@ -55,7 +55,7 @@ def _handler() -> Callable[[Any], None]:
     settings = load_for_function(ProvisionSettings, os.environ)
     log.setup(level=settings.log_level)
     policy = Policy(
-        limits=Limits(deployment=settings.deployment, max_nodes_per_burst=settings.max_nodes_per_burst),
+        limits=limits_of(settings),
         private_keys=_read_private_keys(settings),
         budget_s=settings.budget_s,
         poll_s=settings.poll_s,
@@ -64,6 +64,23 @@ def _handler() -> Callable[[Any], None]:
     inbox = Inbox(deployment=settings.deployment, publisher=_publisher(settings), clock=ports.clock)
     return functools.partial(
         inbox.deliver, BurstRequest, handle=functools.partial(apply_request, ports=ports, policy=policy)
+    )
+
+
+def limits_of(settings: ProvisionSettings) -> Limits:
+    """Give what the settings allow."""
+    return Limits(
+        deployment=settings.deployment,
+        machine_types=settings.allowed_machine_types,
+        images=settings.allowed_images,
+        zones=settings.allowed_zones,
+        lead_ranges=settings.allowed_lead_ranges,
+        lead_names=settings.allowed_lead_names,
+        max_nodes_per_burst=settings.max_nodes_per_burst,
+        max_bursts=settings.max_bursts,
+        max_lifetime_s=settings.max_lifetime_s,
+        max_message_age_s=settings.max_message_age_s,
+        stockout_timeout_s=settings.stockout_timeout_s,
     )
 
 

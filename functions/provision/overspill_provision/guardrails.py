@@ -1,26 +1,20 @@
 """What a request must be to be fulfilled at all, whatever it says of itself.
 
-Values in; a refusal that names the field and the limit, or nothing. Whether the cloud can fulfil it is not asked here.
+Values in; a refusal that names the field and what is wrong with it, or nothing. Here stands whether a message hangs
+together; what a deployment allows stands in `limits`. Whether the cloud can fulfil it is not asked here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from overspill_provision.limits import check_limits
 from overspill_shared import broker_toml, hostlist, names
 from overspill_shared.errors import RequestRefused
 
 if TYPE_CHECKING:
+    from overspill_provision.limits import Limits
     from overspill_shared.messages import BurstRequest, Slot
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What this deployment allows."""
-
-    deployment: str
-    max_nodes_per_burst: int
 
 
 def check_request(request: BurstRequest, limits: Limits) -> None:
@@ -30,7 +24,9 @@ def check_request(request: BurstRequest, limits: Limits) -> None:
     """
     _check_deployment(request, limits)
     _check_burst_id(request)
-    _check_size(request, limits)
+    check_limits(request, limits)
+    _check_size(request)
+    _check_times(request)
     _check_slot_hosts(request.slot)
     broker_toml.check_burst_config(
         request.broker_toml,
@@ -60,19 +56,24 @@ def _check_burst_id(request: BurstRequest) -> None:
         )
 
 
-def _check_size(request: BurstRequest, limits: Limits) -> None:
+def _check_size(request: BurstRequest) -> None:
     if request.size > request.slot.size:
         raise RequestRefused(
             f"size is {request.size}, the slot {request.slot.name} has {request.slot.size} ranks.",
             remedy="Ask for at most the slot's size.",
             code="slot-size",
         )
-    if request.size > limits.max_nodes_per_burst:
-        raise RequestRefused(
-            f"size is {request.size}, this deployment's max_nodes_per_burst is {limits.max_nodes_per_burst}.",
-            remedy="Ask for fewer nodes, or have max_nodes_per_burst raised.",
-            code="max-nodes-per-burst",
-        )
+
+
+def _check_times(request: BurstRequest) -> None:
+    """Nothing may be promised for after the hard end."""
+    for field in ("expires_at", "deadline_at"):
+        if getattr(request, field) > request.hard_end_at:
+            raise RequestRefused(
+                f"{field} is later than hard_end_at.",
+                remedy="Keep the agent's lease_s and join_timeout_s below its max_lifetime_s.",
+                code="times",
+            )
 
 
 def _check_slot_hosts(slot: Slot) -> None:

@@ -8,137 +8,54 @@ in state ERROR is no exception worth making: GKE deletes it by itself.)
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overspill_provision.cluster_spec import build_cluster_spec
+from overspill_provision import failures, resizing
+from overspill_provision.cluster_spec import build_cluster_spec, spec_hash
+from overspill_provision.limits import Limits, check_room, check_still_room, check_times
+from overspill_provision.steps import (
+    AwaitAnswer,
+    AwaitCluster,
+    AwaitPods,
+    BurstObjects,
+    CreateCluster,
+    Deploy,
+    GiveUp,
+    Ignore,
+    Observed,
+    Ready,
+    Refuse,
+    Step,
+)
 from overspill_shared import names
 from overspill_shared.clusters import (
+    BURST_POOL,
     USABLE,
     Cluster,
+    ClusterListing,
     ClusterOperation,
-    ClusterSpec,
     ClusterStatus,
-    Complaint,
     OperationKind,
-    failure_of,
 )
-from overspill_shared.errors import CapacityUnavailable, CloudError, ConfigError, OverspillError, RequestRefused
-from overspill_shared.pods import Pod, PodPhase, count
+from overspill_shared.errors import CapacityUnavailable, CloudError, LimitReached, RequestRefused
+from overspill_shared.pods import PodPhase, count, troubles
 
 if TYPE_CHECKING:
     from overspill_shared.messages import BurstRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BurstObjects:
-    """What the cluster's Kubernetes API shows of the burst."""
-
-    has_minicluster: bool
-    pods: tuple[Pod, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """What the cloud shows."""
-
-    cluster: Cluster | None
-    operations: tuple[ClusterOperation, ...] = ()
-    """Read only where the cluster is missing or broken."""
-    objects: BurstObjects | None = None
-    """Read only where the cluster can be used, and is ours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateCluster:
-    """Nothing is there: make the cluster."""
-
-    spec: ClusterSpec
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitCluster:
-    """The cluster is on its way."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deploy:
-    """The cluster runs: put operator, keys and MiniCluster into it."""
-
-    cluster: Cluster
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitPods:
-    """The MiniCluster is there: its pods are on their way."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """Every pod runs."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ignore:
-    """There is nothing to do, and nothing to tell."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiveUp:
-    """It will not become what it should: tell so, and delete the cluster where that is safe."""
-
-    error: OverspillError
-    delete_cluster: bool
-
-    @property
-    def reason(self) -> str:
-        """Say why."""
-        return str(self.error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
-    """The request must not be fulfilled; what exists stays as it is."""
-
-    error: RequestRefused
-
-    @property
-    def reason(self) -> str:
-        """Say why."""
-        return str(self.error)
-
-
-Step = CreateCluster | AwaitCluster | Deploy | AwaitPods | Ready | Ignore | GiveUp | Refuse
-
-
-def plan(request: BurstRequest, observed: Observed, *, now: float) -> Step:
+def plan(request: BurstRequest, observed: Observed, limits: Limits, *, now: float) -> Step:
     """Decide the next step."""
     cluster = observed.cluster
     if cluster is None:
-        return _without_cluster(request, observed.operations, now)
-    if not is_ours(request, cluster):
-        return GiveUp(error=_name_taken(cluster), delete_cluster=False)
-    if cluster.status is ClusterStatus.STOPPING:
-        return GiveUp(error=_being_deleted(cluster.name), delete_cluster=False)
-    if cluster.status is ClusterStatus.ERROR:
-        complaints = cluster.complaints + _create_complaints(observed.operations)
-        return GiveUp(error=failure_of(complaints, f"cluster {cluster.name}"), delete_cluster=True)
-    if (other := _other_revision(request, cluster)) is not None:
-        return other
+        return _without_cluster(request, observed, limits, now)
+    if (broken := _not_to_be_used(request, cluster, observed.operations)) is not None:
+        return broken
+    if (surplus := _surplus(cluster, observed, limits)) is not None:
+        return surplus
     if cluster.status not in USABLE or observed.objects is None:
-        return _with_cluster_on_its_way(request, cluster, now)
-    return _with_cluster(request, cluster, observed.objects, now)
+        return _with_cluster_on_its_way(request, cluster, limits, now)
+    return _with_objects(request, cluster, observed.objects, limits, now)
 
 
 def is_ours(request: BurstRequest, cluster: Cluster) -> bool:
@@ -152,101 +69,112 @@ def is_ours(request: BurstRequest, cluster: Cluster) -> bool:
     )
 
 
-def _without_cluster(request: BurstRequest, operations: tuple[ClusterOperation, ...], now: float) -> Step:
+def _without_cluster(request: BurstRequest, observed: Observed, limits: Limits, now: float) -> Step:
     name = names.cluster_name(request.burst_id)
-    deletions = [operation for operation in operations if operation.kind is OperationKind.DELETE]
-    if any(not deletion.is_done for deletion in deletions):
-        return GiveUp(error=_being_deleted(name), delete_cluster=False)
-    if deletions:
-        return Ignore(reason=f"late duplicate: cluster {name} was deleted, and is never made again")
-    if complaints := _create_complaints(operations):
-        return GiveUp(error=failure_of(complaints, f"cluster {name}"), delete_cluster=False)
-    if now >= request.deadline_at:
-        return GiveUp(
-            error=_too_late(CloudError, request, "the request came too late, nothing was created"),
-            delete_cluster=False,
-        )
+    if (ended := _remembered(name, observed.operations)) is not None:
+        return ended
+    try:
+        check_times(request, limits, now)
+        if now >= request.deadline_at:
+            late = failures.too_late(CloudError, request, "the request came too late, nothing was created")
+            return GiveUp(error=late, delete_cluster=False)
+        if request.size == 0:
+            return Ignore(reason="no nodes are wanted, and none are there")
+        if observed.listing is None or observed.listing.missing_zones:
+            return _partial(observed.listing)
+        check_room(observed.listing.clusters, limits)
+    except RequestRefused as refusal:
+        return Refuse(error=refusal)
     return CreateCluster(
         spec=build_cluster_spec(request),
         reason=f"no cluster {name} exists in {request.zone}: {request.size} nodes are wanted",
     )
 
 
-def _with_cluster_on_its_way(request: BurstRequest, cluster: Cluster, now: float) -> Step:
-    if now >= request.deadline_at:
-        # GKE reports a stock-out half an hour late: a cluster that does not come up is most often one.
-        return GiveUp(
-            error=_too_late(CapacityUnavailable, request, f"cluster {cluster.name} is still {cluster.status}"),
-            delete_cluster=True,
-        )
-    return AwaitCluster(reason=f"cluster {cluster.name} is {cluster.status}")
-
-
-def _with_cluster(request: BurstRequest, cluster: Cluster, objects: BurstObjects, now: float) -> Step:
-    is_late = now >= request.deadline_at
-    if not objects.has_minicluster:
-        if is_late:
-            error = _too_late(CloudError, request, "the cluster runs, but its MiniCluster was not created in time")
-            return GiveUp(error=error, delete_cluster=True)
-        return Deploy(cluster=cluster, reason="the cluster runs and has no MiniCluster")
-    running = count(objects.pods, PodPhase.RUNNING)
-    if running >= request.size:
-        return Ready(reason=f"{running} of {request.size} pods run")
-    if count(objects.pods, PodPhase.SUCCEEDED):
-        return Ignore(reason="late duplicate: brokers of this burst have left already")
-    if is_late:
-        return Ignore(
-            reason=f"{running} of {request.size} pods run at the deadline: what becomes of them is the agent's decision"
-        )
-    return AwaitPods(reason=f"{running} of {request.size} pods run")
-
-
-def _other_revision(request: BurstRequest, cluster: Cluster) -> Step | None:
-    """Give the step for a request that asks for another size than the one that the cluster was made for."""
-    label = cluster.labels.get(names.LABEL_REVISION, "")
-    made_for = int(label) if re.fullmatch(r"[0-9]+", label) else 1
-    if request.revision < made_for:
-        return Ignore(reason=f"stale: revision {request.revision}, the cluster is of revision {made_for}")
-    if request.revision > made_for:
-        return Refuse(
-            error=RequestRefused(
-                f"revision is {request.revision}, the burst's cluster was made for {made_for}: "
-                "this release does not resize a burst.",
-                remedy="Let the agent burst into another slot.",
-                code="resize-unsupported",
-            )
-        )
+def _remembered(name: str, operations: tuple[ClusterOperation, ...]) -> Step | None:
+    """Give the step for a cluster that is gone, and was there: it is never made again."""
+    deletions = [operation for operation in operations if operation.kind is OperationKind.DELETE]
+    if any(not deletion.is_done for deletion in deletions):
+        return GiveUp(error=failures.being_deleted(name), delete_cluster=False)
+    if deletions:
+        return Ignore(reason=f"late duplicate: cluster {name} was deleted, and is never made again")
+    if complaints := failures.create_complaints(operations):
+        return GiveUp(error=failures.of_complaints(complaints, f"cluster {name}"), delete_cluster=False)
     return None
 
 
-def _create_complaints(operations: tuple[ClusterOperation, ...]) -> tuple[Complaint, ...]:
-    return tuple(
-        complaint
-        for operation in operations
-        if operation.kind is OperationKind.CREATE
-        for complaint in operation.complaints
-    )
+def _partial(listing: ClusterListing | None) -> AwaitAnswer:
+    missing = ", ".join(listing.missing_zones) if listing else "all"
+    return AwaitAnswer(reason=f"bursts cannot be counted: no answer from zones {missing}")
 
 
-def _too_late(kind: type[CloudError], request: BurstRequest, text: str) -> CloudError:
-    return kind(
-        f"deadline_at ({request.deadline_at:.0f}) has passed: {text}.",
-        remedy="Raise the agent's join deadline if the cloud needs longer, or try another zone.",
-        code="deadline-passed",
-    )
+def _not_to_be_used(request: BurstRequest, cluster: Cluster, operations: tuple[ClusterOperation, ...]) -> GiveUp | None:
+    """Give the end for a cluster of which nothing can come."""
+    if not is_ours(request, cluster):
+        return GiveUp(error=failures.name_taken(cluster), delete_cluster=False)
+    if cluster.status is ClusterStatus.STOPPING:
+        return GiveUp(error=failures.being_deleted(cluster.name), delete_cluster=False)
+    if cluster.status is ClusterStatus.ERROR:
+        complaints = cluster.complaints + failures.create_complaints(operations)
+        return GiveUp(error=failures.of_complaints(complaints, f"cluster {cluster.name}"), delete_cluster=True)
+    if cluster.spec_hash not in ("", spec_hash(request)):
+        return GiveUp(error=failures.other_spec(cluster), delete_cluster=False)
+    return None
 
 
-def _name_taken(cluster: Cluster) -> ConfigError:
-    return ConfigError(
-        f"a cluster {cluster.name} exists in the zone, but its labels are not this burst's: it is left alone.",
-        remedy="Find out whose it is (gcloud container clusters describe), and delete or rename it by hand.",
-        code="name-taken",
-    )
+def _surplus(cluster: Cluster, observed: Observed, limits: Limits) -> GiveUp | None:
+    """Give the end of a cluster that others, made at the same moment, leave no room for."""
+    if observed.listing is None or observed.listing.missing_zones:
+        return None  # not read, since the MiniCluster exists; or a partial answer, and it was counted before
+    try:
+        check_still_room(cluster, observed.listing.clusters, limits)
+    except LimitReached as error:
+        return GiveUp(error=error, delete_cluster=True)
+    return None
 
 
-def _being_deleted(name: str) -> CloudError:
-    return CloudError(
-        f"cluster {name} is being deleted: nothing is created under its name.",
-        remedy="Let the agent try again, as a new burst.",
-        code="name-being-deleted",
-    )
+def _with_cluster_on_its_way(request: BurstRequest, cluster: Cluster, limits: Limits, now: float) -> Step:
+    state = f"cluster {cluster.name} is {cluster.status}"
+    waited_s = now - request.requested_at
+    if waited_s >= limits.stockout_timeout_s:
+        return GiveUp(error=failures.slow_stockout(state, waited_s), delete_cluster=True)
+    if now >= request.deadline_at:
+        return GiveUp(error=failures.too_late(CapacityUnavailable, request, f"{state}, still"), delete_cluster=True)
+    return AwaitCluster(reason=state)
+
+
+def _with_objects(request: BurstRequest, cluster: Cluster, objects: BurstObjects, limits: Limits, now: float) -> Step:
+    if request.revision < objects.revision:
+        return Ignore(reason=f"stale: revision {request.revision}, the burst is at {objects.revision}")
+    if request.size == 0:
+        return resizing.emptying(request, cluster, objects)
+    if objects.size is None:
+        return _without_minicluster(request, cluster, now)
+    if (resize := resizing.resizing(request, cluster, objects, limits, now)) is not None:
+        return resize
+    return _with_pods(request, cluster, objects, now)
+
+
+def _without_minicluster(request: BurstRequest, cluster: Cluster, now: float) -> Step:
+    if now >= request.deadline_at:
+        text = "the cluster runs, but its MiniCluster was not created in time"
+        return GiveUp(error=failures.too_late(CloudError, request, text), delete_cluster=True)
+    if (failure := failures.of_new_cluster(cluster)) is not None:
+        return GiveUp(error=failure, delete_cluster=True)
+    return Deploy(cluster=cluster, reason="the cluster runs and has no MiniCluster")
+
+
+def _with_pods(request: BurstRequest, cluster: Cluster, objects: BurstObjects, now: float) -> Step:
+    running = count(objects.pods, PodPhase.RUNNING)
+    state = f"{running} of {request.size} pods run"
+    if running >= request.size:
+        return Ready(reason=state, made_at=objects.made_at)
+    if count(objects.pods, PodPhase.SUCCEEDED):
+        return Ignore(reason="late duplicate: brokers of this burst have left already")
+    pool = cluster.pool(BURST_POOL)
+    if not running and pool is not None and pool.complaints:
+        return GiveUp(error=failures.of_complaints(pool.complaints, f"node pool {pool.name}"), delete_cluster=False)
+    if now >= request.deadline_at:
+        return Ignore(reason=f"{state} at the deadline: what becomes of them is the agent's decision")
+    words = sorted({pod.trouble.reason for pod in objects.pods if pod.trouble and not pod.is_leaving})
+    return AwaitPods(reason=state, trouble=troubles(objects.pods), trouble_reasons=tuple(words))

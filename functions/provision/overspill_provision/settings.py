@@ -5,12 +5,21 @@ How settings are read stands in overspill_shared.settings; what they are used fo
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from overspill_provision.gke_settings import GkeSettings
+
+CPU_MACHINE_TYPES: Final = tuple(
+    f"{family}-*"
+    for family in "c2 c2d c3 c3d c4 c4d e2 h3 h4d n1 n2 n2d t2d".split()  # noqa: SIM905 - reads as a list
+)
+PRIVATE_RANGES: Final = tuple(
+    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
 
 
 class ProvisionSettings(GkeSettings):
@@ -22,6 +31,34 @@ class ProvisionSettings(GkeSettings):
 
     max_nodes_per_burst: int = Field(default=64, ge=1)
     """Most nodes that one burst may have, whatever a message asks for."""
+
+    max_bursts: int = Field(default=16, ge=1)
+    """Most bursts that may exist at once, those on their way among them."""
+
+    max_lifetime_s: float = Field(default=86_400, gt=0)
+    """Longest time from now until a burst's hard end."""
+
+    max_message_age_s: float = Field(default=3600, gt=0)
+    """A request older than this makes nothing any more; above the agents' join_timeout_s."""
+
+    allowed_machine_types: tuple[str, ...] = CPU_MACHINE_TYPES
+    """Shell-style patterns (JSON). The default leaves out accelerators: whoever wants them says so."""
+
+    allowed_images: tuple[str, ...] = ()
+    """Registry paths (`ghcr.io/lab` allows all below it) or digests of app_image and view_image; empty: any."""
+
+    allowed_zones: tuple[str, ...] = ("*",)
+    """Shell-style patterns (`us-central1-*`)."""
+
+    allowed_lead_ranges: tuple[IPv4Network | IPv6Network, ...] = PRIVATE_RANGES
+    """CIDR ranges that a lead's address must lie in; the default is what is private. List a public one here."""
+
+    allowed_lead_names: tuple[str, ...] = ()
+    """Shell-style patterns of host names that a lead may have; they are not resolved. The default allows none."""
+
+    stockout_timeout_s: float = Field(default=720, gt=0)
+    """Seconds from the request after which a cluster that is still not up counts as a stock-out: GKE itself tells
+    only after 35 minutes, and nine clusters of ten are up within six."""
 
     private_key: SecretStr | None = None
     """The private key lines that open sealed keys (`overspill keygen`), from Secret Manager."""

@@ -190,9 +190,7 @@ def _error(exc: google_errors.GoogleAPICallError, path: str) -> errors.CloudErro
         case google_errors.FailedPrecondition():
             return errors.Busy(f"{path} cannot be changed now: {said}.", remedy="It is tried again.")
         case google_errors.PermissionDenied() | google_errors.Unauthenticated():
-            return errors.PermissionDenied(
-                f"GKE refused {path}: {said}.", remedy="Give the function's account the right that is named."
-            )
+            return _refused(exc, said, path)
         case google_errors.ResourceExhausted() if exc.reason != _RATE_LIMIT:
             return _exhausted(said, path)
         case google_errors.MethodNotImplemented() | google_errors.DataLoss():
@@ -200,12 +198,22 @@ def _error(exc: google_errors.GoogleAPICallError, path: str) -> errors.CloudErro
         case google_errors.ResourceExhausted() | google_errors.ServerError() | google_errors.Aborted():
             return errors.Unavailable(f"GKE could not answer about {path}: {said}.", remedy="It is tried again.")
         case google_errors.InvalidArgument():
-            return errors.CloudError(
+            return errors.InvalidRequest(
                 f"GKE cannot make {path} as asked: {said}.",
                 remedy="Correct what is named: most often the template's machine_type, or its zones.",
-                code="invalid-argument",
             )
     return errors.CloudError(f"GKE failed on {path}: {said}.", code=f"gke-{type(exc).__name__}"[:100])
+
+
+def _refused(exc: google_errors.GoogleAPICallError, said: str, path: str) -> errors.PermissionDenied:
+    if isinstance(exc, google_errors.Unauthenticated):
+        return errors.TokenRefused(
+            f"GKE did not accept the token for {path}: {said}.",
+            remedy="It is tried again with a fresh one; if this stays, look at the function's account.",
+        )
+    return errors.PermissionDenied(
+        f"GKE refused {path}: {said}.", remedy="Give the function's account the right that is named."
+    )
 
 
 def _exhausted(said: str, path: str) -> errors.CloudError:

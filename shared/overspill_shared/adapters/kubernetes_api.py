@@ -31,6 +31,7 @@ REQUEST_TIMEOUT_S: Final = (5, 30)
 """For the connection, and for an answer."""
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 401, 403, 404, 409, 429, 500
+_BAD_REQUEST, _INVALID = 400, 422
 _NO_ANSWER: Final = 0
 """The client's own status for a failed TLS handshake."""
 
@@ -185,6 +186,8 @@ class KubernetesApiClient:
             # Its text holds the whole answer, which may hold what was sent.
             if exc.status == _CONFLICT and {"resourceVersion", "uid"} & (body or {}).get("metadata", {}).keys():
                 raise errors.Conflict(f"somebody else changed the object of {method} {path} meanwhile.") from None
+            if exc.status == _UNAUTHORIZED:
+                self._token.forget()
             raise _error(exc, f"{method} {path}", may_quote=may_quote) from None
         except urllib3.exceptions.HTTPError as exc:
             raise errors.Unavailable(
@@ -206,6 +209,10 @@ class _ReusedToken:
             self._token, self._fetched_at = self._fetch(), time.monotonic()
         return self._token
 
+    def forget(self) -> None:
+        """Fetch another one next time: this one was refused."""
+        self._fetched_at = float("-inf")
+
 
 def _group_path(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
@@ -213,7 +220,12 @@ def _group_path(api_version: str) -> str:
 
 def _error(exc: Any, call: str, *, may_quote: bool) -> errors.CloudError:
     said = _message(exc) if may_quote else f"HTTP {exc.status}"
-    if exc.status in (_UNAUTHORIZED, _FORBIDDEN):
+    if exc.status == _UNAUTHORIZED:
+        return errors.TokenRefused(
+            f"the cluster's API server did not accept the token for {call}: {said}.",
+            remedy="It is tried again with a fresh one; if this stays, look at the function's account.",
+        )
+    if exc.status == _FORBIDDEN:
         return errors.PermissionDenied(
             f"the cluster's API server refused {call}: {said}.",
             remedy="Give the function's account the right in clusters (roles/container.admin holds all).",
@@ -222,7 +234,8 @@ def _error(exc: Any, call: str, *, may_quote: bool) -> errors.CloudError:
         return errors.NotFound(f"the cluster's API server has nothing at {call}: {said}.")
     if exc.status in (_NO_ANSWER, _CONFLICT, _TOO_MANY_REQUESTS) or exc.status >= _SERVER_ERROR:
         return errors.Unavailable(f"the cluster's API server could not do {call}: {said}.", remedy="It is tried again.")
-    return errors.CloudError(f"the cluster's API server refused {call}: {said}.", code=f"kubernetes-{exc.status}")
+    kind = errors.InvalidRequest if exc.status in (_BAD_REQUEST, _INVALID) else errors.CloudError
+    return kind(f"the cluster's API server refused {call}: {said}.", code=f"kubernetes-{exc.status}")
 
 
 def _message(exc: Any) -> str:

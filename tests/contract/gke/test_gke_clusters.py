@@ -22,9 +22,11 @@ from overspill_shared.errors import (
     Busy,
     CapacityUnavailable,
     CloudError,
+    InvalidRequest,
     NotFound,
     PermissionDenied,
     QuotaExceeded,
+    TokenRefused,
     Unavailable,
 )
 from overspill_shared.templates import NodeShape
@@ -316,7 +318,8 @@ def refusing_server(status):
     ("answer", "kind", "retryable"),
     [
         ((Code.PERMISSION_DENIED, 'Required "container.clusters.create" permission.'), PermissionDenied, False),
-        ((Code.UNAUTHENTICATED, "no credentials"), PermissionDenied, False),
+        ((Code.UNAUTHENTICATED, "no credentials"), TokenRefused, True),
+        ((Code.INVALID_ARGUMENT, "no such machine type"), InvalidRequest, False),
         ((Code.RESOURCE_EXHAUSTED, "Insufficient regional quota: CPUS"), QuotaExceeded, False),
         ((Code.RESOURCE_EXHAUSTED, "[GCE_STOCKOUT]: no resources"), CapacityUnavailable, False),
         ((Code.RESOURCE_EXHAUSTED, "Quota exceeded: reads", "RATE_LIMIT_EXCEEDED"), Unavailable, True),

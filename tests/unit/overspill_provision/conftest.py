@@ -1,7 +1,9 @@
+from ipaddress import ip_network
+
 import pytest
 
 from overspill_provision.apply import Policy, Ports, provision
-from overspill_provision.guardrails import Limits
+from overspill_provision.limits import Limits
 from overspill_shared.reporting import Reporter, Subject
 
 CRD = {
@@ -9,19 +11,52 @@ CRD = {
     "kind": "CustomResourceDefinition",
     "metadata": {"name": "miniclusters.flux-framework.org"},
 }
+OPERATOR_NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "operator"}}
 OPERATOR = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "operator", "namespace": "operator"}}
+
+
+LIMITS = Limits(
+    deployment="prod",
+    machine_types=("c2-*",),
+    images=("example.org",),
+    zones=("us-central1-*",),
+    lead_ranges=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+    lead_names=("*.example.org",),
+    max_nodes_per_burst=64,
+    max_bursts=2,
+    max_lifetime_s=86_400,
+    max_message_age_s=3600,
+    stockout_timeout_s=720,
+)
 
 
 @pytest.fixture
 def operator_manifest():
-    return (CRD, OPERATOR)
+    return (CRD, OPERATOR_NAMESPACE, OPERATOR)
 
 
 @pytest.fixture
-def policy(keypair):
-    return Policy(
-        limits=Limits(deployment="prod", max_nodes_per_burst=64), private_keys=keypair[1], budget_s=480, poll_s=5
-    )
+def limits():
+    return LIMITS
+
+
+@pytest.fixture
+def changed():
+    """Give a function that changes fields of a request, whatever the rest of it says."""
+
+    def change(request, changes):
+        update = {
+            field: getattr(request, field).model_copy(update=value) if isinstance(value, dict) else value
+            for field, value in changes.items()
+        }
+        return request.model_copy(update=update)
+
+    return change
+
+
+@pytest.fixture
+def policy(keypair, limits):
+    return Policy(limits=limits, private_keys=keypair[1], budget_s=480, poll_s=5)
 
 
 @pytest.fixture

@@ -1,23 +1,29 @@
+import contextlib
 import dataclasses
 
 import pytest
+from tests.fakes.clusters import stocked_out
 
 from overspill_provision.cluster_spec import build_cluster_spec
+from overspill_shared import minicluster
 from overspill_shared.clusters import Cluster, ClusterOperation, ClusterStatus, Complaint, OperationKind
 from overspill_shared.errors import (
     AlreadyExists,
     CapacityUnavailable,
     CloudError,
     ConfigError,
+    InvalidRequest,
     NotYet,
     PermissionDenied,
     QuotaExceeded,
     RequestRefused,
     SealError,
+    TokenRefused,
     Unavailable,
 )
-from overspill_shared.pods import PodPhase
+from overspill_shared.pods import PodPhase, Trouble
 
+CONFIG = InvalidRequest("the size is wrong.")
 ALL_KINDS = ["accepted", "cluster-creating", "cluster-running", "minicluster-created", "ready"]
 
 
@@ -124,7 +130,7 @@ def test_provision_too_late_creates_nothing(deliver, burst_request, publisher, c
 
 def test_provision_late_duplicate_of_a_deleted_burst_is_a_silent_no_op(deliver, burst_request, publisher, clusters):
     name = build_cluster_spec(burst_request()).name
-    clusters.log.append((name, ClusterOperation(kind=OperationKind.DELETE, is_done=True)))
+    clusters.log.append((burst_request().zone, name, ClusterOperation(kind=OperationKind.DELETE, is_done=True)))
 
     deliver(burst_request())
 
@@ -132,19 +138,82 @@ def test_provision_late_duplicate_of_a_deleted_burst_is_a_silent_no_op(deliver, 
     assert clusters.created == []
 
 
-def test_provision_lower_revision_is_a_silent_no_op(deliver, burst_request, publisher, clusters):
-    clusters.put(our_cluster(burst_request(revision=3), ClusterStatus.RUNNING))
+def test_provision_lower_revision_is_a_silent_no_op(deliver, burst_request, publisher):
+    deliver(burst_request(revision=3))
+    publisher.events.clear()
 
     deliver(burst_request(revision=2))
 
     assert publisher.events == []
 
 
-def test_provision_higher_revision_is_refused(deliver, burst_request, clusters):
-    clusters.put(our_cluster(burst_request(), ClusterStatus.RUNNING))
+def pods_of(kubernetes, request):
+    return len(kubernetes.list_pods(minicluster.namespace_name(request), f"job-name={request.slot.name}"))
 
-    with pytest.raises(RequestRefused, match="revision is 2"):
-        deliver(burst_request(revision=2))
+
+@pytest.mark.parametrize(
+    ("sizes", "pool"), [((2, 4), 4), ((4, 2), 4), ((4, 0), 0), ((2, 0, 3), 3), ((4, 2, 4), 4), ((1, 4, 2, 0, 4, 1), 4)]
+)
+def test_provision_higher_revision_resizes_what_is_there(
+    deliver, burst_request, publisher, clusters, kubernetes, sizes, pool
+):
+    for revision, size in enumerate(sizes, 1):
+        request = burst_request(revision=revision, size=size)
+        deliver(request)
+
+        assert pods_of(kubernetes, request) == size
+
+    resized = [event for event in publisher.events if event.kind.value == "resized"]
+    assert [(event.revision, event.detail["nodes"]) for event in resized] == list(enumerate(sizes, 1))[1:]
+    ready = [event.detail["nodes"] for event in publisher.events if event.kind.value == "ready"]
+    assert ready == [size for size in sizes if size]
+    assert len(clusters.created) == 1
+    assert next(iter(clusters.known.values())).pool("burst").node_count == pool
+    before = len(publisher.events)
+    for revision in range(1, len(sizes)):
+        deliver(burst_request(revision=revision, size=sizes[revision - 1]))
+    assert pods_of(kubernetes, request) == size
+    assert len(publisher.events) == before
+
+
+def test_provision_resize_killed_anywhere_arrives_at_the_same_end(
+    deliver, burst_request, publisher, kubernetes, faults, interrupted
+):
+    for point in range(30):
+        request = burst_request(revision=2 + point, size=1 + point % 4)
+        faults.calls.clear()
+        faults.kill_at = point or None
+        with contextlib.suppress(interrupted):
+            deliver(request)
+        faults.kill_at = None
+        deliver(request)
+
+        assert pods_of(kubernetes, request) == request.size
+        assert publisher.kinds[-1] == "ready"
+        assert ("resized", request.revision) in {(e.kind.value, e.revision) for e in publisher.events}
+
+
+def test_provision_growth_after_its_deadline_is_told_and_leaves_the_burst(
+    deliver, burst_request, publisher, clusters, kubernetes, clock
+):
+    deliver(burst_request(size=2))
+    clock.time = burst_request().deadline_at
+    request = burst_request(revision=2, size=4)
+
+    with pytest.raises(RequestRefused, match="does not grow") as caught:
+        deliver(request)
+
+    assert caught.value.code == "deadline-passed"
+    assert "failed" not in publisher.kinds
+    assert pods_of(kubernetes, request) == 2
+    assert [cluster.status for cluster in clusters.known.values()] == [ClusterStatus.RUNNING]
+
+
+def test_provision_resize_does_not_move_the_hard_end(deliver, burst_request):
+    deliver(burst_request(size=2))
+
+    with pytest.raises(RequestRefused, match="hard_end_at"):
+        deliver(burst_request(revision=2, hard_end_at=burst_request().hard_end_at + 60))
 
 
 @pytest.mark.parametrize("status", [ClusterStatus.RUNNING, ClusterStatus.ERROR, ClusterStatus.PROVISIONING])
@@ -324,16 +393,155 @@ def test_provision_pods_that_do_not_come_are_left_to_the_agent(deliver, burst_re
     assert [cluster.status for cluster in clusters.known.values()] == [ClusterStatus.RUNNING]
 
 
-def test_provision_cluster_that_does_not_come_up_fails_at_the_deadline(
+@pytest.mark.parametrize("create_s", [600, 700, 2100])
+def test_provision_stockout_however_late_is_told_in_time_and_leaves_nothing(
+    deliver, burst_request, publisher, clusters, clock, create_s
+):
+    clusters.create_s, clusters.fate = create_s, stocked_out()
+
+    for _ in range(10):
+        with contextlib.suppress(NotYet):
+            deliver(burst_request())
+            break
+
+    failed = [event for event in publisher.events if event.kind.value == "failed"]
+    assert {(event.error.code, event.error.error_class) for event in failed} == {("stockout", "capacity")}
+    assert failed[0].occurred_at <= burst_request().requested_at + 725
+    assert len({event.event_id for event in failed}) == 1
+    clock.sleep(60)
+    assert clusters.get(burst_request().zone, build_cluster_spec(burst_request()).name) is None
+
+
+def test_provision_zone_that_does_not_answer_makes_nothing_until_it_does(
     deliver, burst_request, publisher, clusters, faults
 ):
-    clusters.create_s = 10_000
+    clusters.missing_zones.add("us-east1-b")
 
-    for _ in range(2):
-        with pytest.raises(NotYet, match="PROVISIONING"):
-            deliver(burst_request())
+    with pytest.raises(NotYet, match="us-east1-b"):
+        deliver(burst_request())
+    assert publisher.events == []
+    assert "create" not in faults.calls
+    clusters.missing_zones.clear()
     deliver(burst_request())
 
-    assert publisher.kinds[-1] == "failed"
-    assert (publisher.events[-1].error.code, publisher.events[-1].error.error_class) == ("deadline-passed", "capacity")
-    assert faults.calls[-1] == "delete"
+    assert publisher.kinds == ALL_KINDS
+
+
+def test_provision_more_bursts_than_allowed_are_rejected_and_nothing_else(
+    deliver, burst_request, publisher, clusters, faults
+):
+    for generation in (1, 2):
+        deliver(burst_request(generation=generation))
+    before = len(publisher.events)
+
+    with pytest.raises(RequestRefused, match="max_bursts is 2") as caught:
+        deliver(burst_request(generation=3))
+
+    assert caught.value.error_class == "quota"
+    assert len(publisher.events) == before
+    assert len(clusters.created) == 2
+
+
+def test_provision_too_many_made_at_the_same_moment_the_surplus_deletes_its_own(
+    deliver, burst_request, publisher, clusters, clock
+):
+    first = burst_request(generation=1)
+    counted_before = clusters.list
+
+    def others_create_meanwhile():
+        answer = counted_before()
+        for generation in (2, 3):
+            clusters.create(first.zone, build_cluster_spec(burst_request(generation=generation)))
+        clock.sleep(1)
+        clusters.list = counted_before
+        return answer
+
+    clusters.list = others_create_meanwhile
+    deliver(first)
+    for generation in (2, 3):
+        deliver(burst_request(generation=generation))
+
+    failed = [event for event in publisher.events if event.kind.value == "failed"]
+    assert [(event.burst_id, event.error.code, event.error.error_class) for event in failed] == [
+        (first.burst_id, "max-bursts", "quota")
+    ]
+    assert clusters.get(first.zone, build_cluster_spec(first).name).status is ClusterStatus.STOPPING
+    assert publisher.kinds.count("ready") == 2
+
+
+@pytest.mark.parametrize("call", ["get", "list", "create", "apply Secret", "read MiniCluster"])
+def test_provision_token_refused_midway_is_tried_again(deliver, burst_request, publisher, faults, call):
+    faults.order(call, TokenRefused("expired."))
+
+    deliver(burst_request())
+
+    assert publisher.kinds == ALL_KINDS
+
+
+@pytest.mark.parametrize(
+    ("call", "kinds"),
+    [("list", ["failed"]), ("apply Secret", ["accepted", "cluster-creating", "cluster-running", "failed"])],
+)
+def test_provision_what_may_pass_is_a_failure_at_the_deadline(
+    deliver, burst_request, publisher, clusters, faults, call, kinds
+):
+    faults.order(call, *[TokenRefused("still expired.")] * 1000)
+
+    for _ in range(3):
+        with contextlib.suppress(NotYet):
+            deliver(burst_request())
+
+    assert list(dict.fromkeys(publisher.kinds)) == kinds
+    assert (publisher.events[-1].error.code, publisher.events[-1].error.error_class) == ("token-refused", "permission")
+    assert all(cluster.status is ClusterStatus.STOPPING for cluster in clusters.known.values())
+
+
+def test_provision_tells_what_each_step_took(deliver, burst_request, publisher):
+    deliver(burst_request())
+
+    timings = {event.kind.value: event.detail for event in publisher.events}
+    assert timings["cluster-running"]["create_s"] == 60
+    assert timings["minicluster-created"]["deploy_s"] == 0
+    assert timings["ready"]["pods_s"] == 20
+    assert timings["ready"]["since_request_s"] == 80
+
+
+@pytest.mark.parametrize(("call", "error"), [("resize", QuotaExceeded("no quota.")), ("apply MiniCluster", CONFIG)])
+def test_provision_resize_refused_by_the_cloud_is_rejected_and_leaves_the_burst(
+    deliver, burst_request, publisher, clusters, kubernetes, faults, call, error
+):
+    deliver(burst_request(size=2))
+    faults.order(call, error)
+
+    deliver(burst_request(revision=2))
+
+    last = publisher.events[-1]
+    assert (last.kind.value, last.revision, last.error.error_class) == ("rejected", 2, error.error_class)
+    assert "failed" not in publisher.kinds
+    assert pods_of(kubernetes, burst_request()) == 2
+
+
+@pytest.mark.parametrize("call", ["get", "read MiniCluster", "list_pods"])
+def test_provision_blind_to_a_running_burst_for_long_reports_no_failure(
+    deliver, burst_request, publisher, faults, clock, call
+):
+    deliver(burst_request())
+    clock.time = burst_request().deadline_at
+    faults.order(call, Unavailable("no answer."))
+
+    deliver(burst_request())
+
+    assert "failed" not in publisher.kinds
+
+
+def test_provision_tells_once_what_keeps_pods_from_running(deliver, burst_request, publisher, kubernetes):
+    kubernetes.start_s = 60
+    kubernetes.trouble = Trouble(reason="ImagePullBackOff", text="no such image")
+
+    deliver(burst_request())
+
+    assert publisher.kinds == [*ALL_KINDS[:-1], "minicluster-created", "ready"]
+    progress = publisher.events[-2]
+    assert progress.detail["pods"] == "0 of 4 pods run"
+    assert progress.detail["trouble"] == "4 pods ImagePullBackOff: no such image"
+    assert len({event.event_id for event in publisher.events}) == len(publisher.events)

@@ -1,7 +1,8 @@
 import pytest
+from tests.fakes import NOW
 
 from overspill_provision.burst_objects import check_operator_manifest, deploy, observe_objects
-from overspill_provision.plan import BurstObjects
+from overspill_provision.steps import BurstObjects
 from overspill_shared.errors import ConfigError, NotYet
 
 
@@ -18,6 +19,7 @@ def test_deploy_creates_the_minicluster_after_all_it_needs(deploy_once, kubernet
 
     assert kubernetes.applied == [
         "CustomResourceDefinition",
+        "Namespace",
         "Deployment",
         "Namespace",
         "Secret",
@@ -71,7 +73,7 @@ def test_deploy_keys_go_into_the_secret_only(deploy_once, kubernetes, burst_requ
 
 
 def test_observe_objects_of_an_empty_cluster(kubernetes, burst_request):
-    assert observe_objects(burst_request(), kubernetes) == BurstObjects(has_minicluster=False)
+    assert observe_objects(burst_request(), kubernetes) == BurstObjects()
 
 
 def test_observe_objects_after_deploy_sees_every_pod(deploy_once, kubernetes, burst_request):
@@ -79,7 +81,7 @@ def test_observe_objects_after_deploy_sees_every_pod(deploy_once, kubernetes, bu
 
     objects = observe_objects(burst_request(size=3), kubernetes)
 
-    assert objects.has_minicluster
+    assert (objects.revision, objects.size, objects.made_at) == (1, 3, NOW)
     assert len(objects.pods) == 3
 
 

@@ -3,7 +3,9 @@ import dataclasses
 import pytest
 
 from overspill_provision.cluster_spec import build_cluster_spec
-from overspill_provision.plan import (
+from overspill_provision.plan import plan
+from overspill_provision.steps import (
+    AwaitAnswer,
     AwaitCluster,
     AwaitPods,
     BurstObjects,
@@ -14,9 +16,19 @@ from overspill_provision.plan import (
     Observed,
     Ready,
     Refuse,
-    plan,
 )
-from overspill_shared.clusters import Cluster, ClusterOperation, ClusterStatus, Complaint, OperationKind
+from overspill_shared import names
+from overspill_shared.clusters import (
+    BURST_POOL,
+    Cluster,
+    ClusterListing,
+    ClusterOperation,
+    ClusterStatus,
+    Complaint,
+    NodePool,
+    NodePoolStatus,
+    OperationKind,
+)
 from overspill_shared.pods import Pod, PodPhase
 
 STOCKOUT = (Complaint(code="GCE_STOCKOUT", text="[GCE_STOCKOUT]: no resources"),)
@@ -35,10 +47,11 @@ def pods(**phases):
 
 
 def deployed(**phases):
-    return BurstObjects(has_minicluster=True, pods=pods(**phases))
+    return BurstObjects(revision=2, size=4, made_at=1.0, pods=pods(**phases))
 
 
-EMPTY = BurstObjects(has_minicluster=False)
+EMPTY = BurstObjects()
+NOBODY = ClusterListing(clusters=())
 
 
 @pytest.fixture
@@ -76,10 +89,10 @@ def cluster(request_):
         ((STOCKED_OUT, DELETED), False, Ignore, None),
     ],
 )
-def test_plan_without_cluster(request_, operations, is_late, step, code):
+def test_plan_without_cluster(request_, limits, operations, is_late, step, code):
     now = request_.deadline_at if is_late else request_.deadline_at - 1
 
-    decided = plan(request_, Observed(cluster=None, operations=operations), now=now)
+    decided = plan(request_, Observed(cluster=None, operations=operations, listing=NOBODY), limits, now=now)
 
     assert type(decided) is step
     if code:
@@ -95,7 +108,7 @@ def test_plan_without_cluster(request_, operations, is_late, step, code):
         ("RUNNING", None, False, AwaitCluster),
         ("RUNNING", EMPTY, False, Deploy),
         ("RECONCILING", EMPTY, False, Deploy),
-        ("DEGRADED", EMPTY, False, Deploy),
+        ("DEGRADED", deployed(running=4), False, Ready),
         ("RUNNING", deployed(), False, AwaitPods),
         ("RUNNING", deployed(pending=4), False, AwaitPods),
         ("RUNNING", deployed(running=3, pending=1), False, AwaitPods),
@@ -108,10 +121,10 @@ def test_plan_without_cluster(request_, operations, is_late, step, code):
         ("RUNNING", deployed(running=3, pending=1), True, Ignore),
     ],
 )
-def test_plan_with_cluster(request_, cluster, status, objects, is_late, step):
-    now = request_.deadline_at + (1 if is_late else -1)
+def test_plan_with_cluster(request_, limits, cluster, status, objects, is_late, step):
+    now = request_.deadline_at + 1 if is_late else request_.requested_at + 719
 
-    decided = plan(request_, Observed(cluster=cluster(status), objects=objects), now=now)
+    decided = plan(request_, Observed(cluster=cluster(status), objects=objects), limits, now=now)
 
     assert type(decided) is step
     assert decided.reason
@@ -122,24 +135,26 @@ def test_plan_with_cluster(request_, cluster, status, objects, is_late, step):
     [
         (("STOPPING", None, ()), False, ("name-being-deleted", "internal", False)),
         (("ERROR", None, (STOCKED_OUT,)), False, ("stockout", "capacity", True)),
-        (("ERROR", None, ()), False, ("cluster-error", "internal", True)),
-        (("PROVISIONING", None, ()), True, ("deadline-passed", "capacity", True)),
+        (("ERROR", None, ()), False, ("cluster-error", "boot", True)),
+        (("DEGRADED", EMPTY, ()), False, ("cluster-error", "boot", True)),
+        (("PROVISIONING", None, ()), False, ("stockout", "capacity", True)),
+        (("PROVISIONING", None, ()), True, ("stockout", "capacity", True)),
         (("RUNNING", EMPTY, ()), True, ("deadline-passed", "internal", True)),
     ],
 )
-def test_plan_with_cluster_that_will_not_do(request_, cluster, observed, is_late, expected):
+def test_plan_with_cluster_that_will_not_do(request_, limits, cluster, observed, is_late, expected):
     status, objects, operations = observed
-    now = request_.deadline_at + (1 if is_late else -1)
+    now = request_.deadline_at + 1 if is_late else request_.requested_at + 720
 
-    decided = plan(request_, Observed(cluster=cluster(status), objects=objects, operations=operations), now=now)
+    decided = plan(request_, Observed(cluster=cluster(status), objects=objects, operations=operations), limits, now=now)
 
     assert isinstance(decided, GiveUp)
     assert (decided.error.code, decided.error.error_class, decided.delete_cluster) == expected
     assert decided.error.remedy
 
 
-def test_plan_cluster_in_error_quotes_its_own_conditions(request_, cluster):
-    decided = plan(request_, Observed(cluster=cluster("ERROR", complaints=STOCKOUT)), now=request_.requested_at)
+def test_plan_cluster_in_error_quotes_its_own_conditions(request_, limits, cluster):
+    decided = plan(request_, Observed(cluster=cluster("ERROR", complaints=STOCKOUT)), limits, now=request_.requested_at)
 
     assert (decided.error.code, decided.delete_cluster) == ("stockout", True)
 
@@ -147,36 +162,163 @@ def test_plan_cluster_in_error_quotes_its_own_conditions(request_, cluster):
 @pytest.mark.parametrize("status", [status.value for status in ClusterStatus])
 @pytest.mark.parametrize("label", ["overspill", "deployment", "lead", "burst-id"])
 @pytest.mark.parametrize("value", [None, "other"])
-def test_plan_cluster_that_is_not_ours_is_left_alone_in_any_state(request_, cluster, status, label, value):
+def test_plan_cluster_that_is_not_ours_is_left_alone_in_any_state(request_, limits, cluster, status, label, value):
     labels = dict(cluster("RUNNING").labels) | {label: value}
     labels = {key: text for key, text in labels.items() if text is not None}
 
-    decided = plan(request_, Observed(cluster=cluster(status, labels=labels)), now=request_.deadline_at + 1)
+    decided = plan(request_, Observed(cluster=cluster(status, labels=labels)), limits, now=request_.deadline_at + 1)
 
     assert isinstance(decided, GiveUp)
     assert (decided.error.code, decided.error.error_class) == ("name-taken", "config")
     assert not decided.delete_cluster
 
 
-@pytest.mark.parametrize(
-    ("label", "step"),
-    [("3", Ignore), ("1", Refuse), (None, Refuse), ("many", Refuse), ("2", Deploy)],
-)
-def test_plan_other_revision_than_the_deployed_one_changes_nothing(request_, cluster, label, step):
-    labels = dict(cluster("RUNNING").labels) | {"revision": label}
-    labels = {key: text for key, text in labels.items() if text is not None}
-
-    decided = plan(request_, Observed(cluster=cluster("RUNNING", labels=labels), objects=EMPTY), now=1.0)
-
-    assert type(decided) is step
-    if step is Refuse:
-        assert decided.error.code == "resize-unsupported"
-
-
-def test_plan_never_deletes_where_a_minicluster_is(request_, cluster):
+def test_plan_never_deletes_where_a_minicluster_is(request_, limits, cluster):
     for status in set(ClusterStatus) - {ClusterStatus.ERROR}:
         for objects in (deployed(), deployed(running=2), deployed(failed=4), deployed(succeeded=1, pending=3)):
             for now in (request_.requested_at, request_.deadline_at, request_.hard_end_at):
-                decided = plan(request_, Observed(cluster=cluster(status), objects=objects), now=now)
+                decided = plan(request_, Observed(cluster=cluster(status), objects=objects), limits, now=now)
                 if status in ("RUNNING", "RECONCILING", "DEGRADED"):
                     assert not isinstance(decided, GiveUp)
+
+
+def pool(**changes):
+    return dataclasses.replace(NodePool(name=BURST_POOL, node_count=4, status=NodePoolStatus.RUNNING), **changes)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "expected"),
+    [
+        (STOCKOUT[0], ("stockout", "capacity")),
+        (Complaint(code="GCE_QUOTA_EXCEEDED", text="Quota 'C2_CPUS' exceeded"), ("quota", "quota")),
+        (Complaint(code="NODE_SERVICE_ACCOUNT_MISSING_PERMISSIONS", text="no right"), ("permission", "permission")),
+        (Complaint(code="UNKNOWN", text="odd"), ("cluster-error", "boot")),
+    ],
+)
+@pytest.mark.parametrize("of_pool", [False, True])
+def test_plan_broken_cluster_or_pool_is_told_by_class(request_, limits, cluster, complaint, expected, of_pool):
+    if of_pool:
+        broken = cluster("RUNNING", pools=(pool(status=NodePoolStatus.ERROR, complaints=(complaint,)),))
+    else:
+        broken = cluster("DEGRADED", complaints=(complaint,))
+    observed = Observed(cluster=broken, objects=EMPTY)
+
+    decided = plan(request_, observed, limits, now=request_.requested_at)
+
+    assert isinstance(decided, GiveUp)
+    assert (decided.error.code, decided.error.error_class, decided.delete_cluster) == (*expected, True)
+
+
+def test_plan_pool_without_nodes_beside_a_minicluster_is_told_and_left_to_the_agent(request_, limits, cluster):
+    pools = (pool(status=NodePoolStatus.RUNNING_WITH_ERROR, complaints=STOCKOUT),)
+    observed = Observed(cluster=cluster("RUNNING", pools=pools), objects=deployed(pending=4))
+
+    decided = plan(request_, observed, limits, now=request_.requested_at)
+
+    assert (decided.error.error_class, decided.delete_cluster) == ("capacity", False)
+
+
+def test_plan_cluster_made_for_another_spec_is_told_and_left_alone(request_, limits, cluster):
+    labels = {**cluster("RUNNING").labels, names.LABEL_SPEC_HASH: "0" * 32}
+
+    decided = plan(request_, Observed(cluster=cluster("PROVISIONING", labels=labels)), limits, now=1.0)
+
+    assert (decided.error.code, decided.error.error_class, decided.delete_cluster) == ("other-spec", "config", False)
+
+
+def others(cluster, number, **changes):
+    """Give clusters of other bursts, each older than the one before."""
+    return tuple(
+        dataclasses.replace(
+            cluster("RUNNING"),
+            **{
+                "name": f"overspill-{index:012x}",
+                "labels": {**cluster("RUNNING").labels, "burst-id": f"{index:012x}" + "0" * 20},
+                "created_at": 100.0 - index,
+                **changes,
+            },
+        )
+        for index in range(number)
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "step"),
+    [
+        (0, {}, CreateCluster),
+        (1, {}, CreateCluster),
+        (2, {}, Refuse),
+        (2, {"status": ClusterStatus.PROVISIONING}, Refuse),
+        (2, {"status": ClusterStatus.ERROR}, Refuse),
+        (2, {"status": ClusterStatus.STOPPING}, CreateCluster),
+        (2, {"labels": {"overspill": "true", "deployment": "staging"}}, CreateCluster),
+    ],
+)
+def test_plan_bursts_at_once_are_counted_with_those_on_their_way(request_, limits, cluster, number, changes, step):
+    listing = ClusterListing(clusters=others(cluster, number, **changes))
+
+    decided = plan(request_, Observed(cluster=None, listing=listing), limits, now=request_.requested_at)
+
+    assert type(decided) is step
+    if step is Refuse:
+        assert (decided.error.code, decided.error.error_class) == ("max-bursts", "quota")
+
+
+@pytest.mark.parametrize("listing", [None, ClusterListing(clusters=(), missing_zones=("us-east1-b",))])
+def test_plan_nothing_is_made_on_a_partial_answer(request_, limits, listing):
+    observed = Observed(cluster=None, listing=listing)
+
+    assert isinstance(plan(request_, observed, limits, now=request_.requested_at), AwaitAnswer)
+    assert isinstance(plan(request_, observed, limits, now=request_.deadline_at), GiveUp)
+
+
+@pytest.mark.parametrize(
+    ("older", "gives_way"), [(1, False), (2, True), (3, True)], ids=["room", "one too many", "two too many"]
+)
+@pytest.mark.parametrize("objects", [None, EMPTY])
+def test_plan_of_clusters_made_at_once_the_youngest_give_way(request_, limits, cluster, older, gives_way, objects):
+    own = cluster("RUNNING", created_at=200.0)
+    younger = others(cluster, 4, created_at=300.0)
+    listing = ClusterListing(clusters=(own, *younger[older:], *others(cluster, older)))
+
+    decided = plan(request_, Observed(cluster=own, listing=listing, objects=objects), limits, now=1.0)
+
+    assert isinstance(decided, GiveUp) is gives_way
+    if gives_way:
+        assert (decided.error.code, decided.delete_cluster) == ("max-bursts", True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"requested_at": -3601}, "message-age"),
+        ({"requested_at": 301}, "message-age"),
+        ({"hard_end_at": 86_401}, "max-lifetime"),
+        ({"hard_end_at": 0}, "hard-end"),
+        ({"hard_end_at": 86_400, "requested_at": 300}, None),
+        ({"requested_at": -3600}, None),
+    ],
+)
+def test_plan_nothing_is_made_outside_its_time(request_, limits, changes, code):
+    now = request_.requested_at
+    late = request_.model_copy(update={key: now + offset for key, offset in changes.items()})
+
+    decided = plan(late, Observed(cluster=None, listing=NOBODY), limits, now=now)
+
+    assert (decided.error.code if isinstance(decided, Refuse) else None) == code
+
+
+def test_plan_late_duplicate_of_an_old_request_is_no_violation(request_, limits, cluster):
+    old = request_.model_copy(update={"requested_at": request_.requested_at - 100_000})
+
+    decided = plan(old, Observed(cluster=cluster("RUNNING"), objects=deployed(running=4)), limits, now=old.deadline_at)
+
+    assert isinstance(decided, Ready)
+
+
+def test_plan_deadline_before_the_stockout_timeout_counts_as_well(request_, limits, cluster):
+    hurried = request_.model_copy(update={"deadline_at": request_.requested_at + 60})
+
+    decided = plan(hurried, Observed(cluster=cluster("PROVISIONING")), limits, now=hurried.deadline_at)
+
+    assert (decided.error.code, decided.error.error_class) == ("deadline-passed", "capacity")

@@ -49,7 +49,7 @@ def test_error_code_given_replaces_the_default():
 
 @pytest.mark.parametrize("cls", [cls for cls in CLASSES if issubclass(cls, CloudError)], ids=lambda cls: cls.__name__)
 def test_cloud_error_is_retryable_by_default_only_when_it_passes_by_itself(cls):
-    assert cls("no").retryable is (cls.__name__ in {"Busy", "Conflict", "Unavailable"})
+    assert cls("no").retryable is (cls.__name__ in {"Busy", "Conflict", "TokenRefused", "Unavailable"})
     assert cls("no", retryable=True).retryable is True
     assert cls("no", retryable=False).retryable is False
 

@@ -1,6 +1,6 @@
 import pytest
 
-from overspill_shared import lease, names
+from overspill_shared import lease, minicluster, names
 from overspill_shared.clusters import Cluster, ClusterStatus, NodePool, NodePoolStatus
 from overspill_shared.messages import Sweep
 from overspill_shared.reporting import Reporter, Subject
@@ -69,6 +69,7 @@ class Site:
         request = self._burst_request(**about).model_copy(update={"expires_at": self.clock.now() + left_s})
         manifest = lease.build_lease(request, now=self.clock.now() - 60)
         manifest["metadata"] |= {"uid": "u", "resourceVersion": "7"}
+        self.kubernetes.apply(minicluster.build_namespace(request))
         self.kubernetes.objects["Lease", lease.NAME, names.cluster_name(request.burst_id)] = manifest
 
     def put_service(self, name, *, spec=None, namespace=None, **metadata):

@@ -105,7 +105,7 @@ def test_teardown_of_another_deployment_is_refused_unlooked(site, teardown_reque
 
 def test_teardown_operation_still_running_is_awaited(site, teardown_request):
     name = names.cluster_name(teardown_request().burst_id)
-    site.clusters.log.append((name, ClusterOperation(kind=OperationKind.DELETE, is_done=False)))
+    site.clusters.log.append(("us-central1-a", name, ClusterOperation(kind=OperationKind.DELETE, is_done=False)))
 
     with pytest.raises(NotYet, match="still running"):
         site.deliver(teardown_request())

@@ -1,0 +1,24 @@
+"""What goes wrong, and where."""
+
+
+class Interrupted(BaseException):
+    """The instance was killed here: nothing catches it."""
+
+
+class Faults:
+    """Errors that the next calls of a method raise (None: that one works), and a place to be killed at."""
+
+    def __init__(self):
+        self.errors = {}
+        self.calls = []
+        self.kill_at = None
+
+    def order(self, call, *errors):
+        self.errors.setdefault(call, []).extend(errors)
+
+    def reach(self, call):
+        self.calls.append(call)
+        if self.kill_at is not None and len(self.calls) > self.kill_at:
+            raise Interrupted
+        if (waiting := self.errors.get(call)) and (error := waiting.pop(0)):
+            raise error
