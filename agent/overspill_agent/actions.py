@@ -29,7 +29,7 @@ from overspill_shared.messages import EventKind, TeardownReason
 from overspill_shared.sealing import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Iterable
 
     from overspill_agent.burst_requests import Identity
     from overspill_agent.bursts import Burst
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TOLD = frozenset({Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN, Code.MAX_LIFETIME, Code.NO_MOUNT})
+_TOLD = frozenset(
+    {Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN, Code.MAX_LIFETIME, Code.NO_MOUNT, Code.NOT_STARTED}
+)
 """What a user must see on the job: it will not run soon, or will be ended."""
 
 _ENDED = frozenset({EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED})
@@ -148,7 +150,7 @@ class Actions:
         """Write a burst's state into the memo of the jobs that it is for."""
         self._remarks.show(burst)
 
-    def forget_jobs_but(self, jobids: Collection[int]) -> None:
+    def forget_jobs_but(self, jobids: Iterable[int]) -> None:
         """Forget what was said on other jobs than these."""
         self._remarks.forget_others(jobids)
 

@@ -61,6 +61,12 @@ class Burst(BaseModel):
     """The end of the lease, as it was last published; None in records of releases without leases."""
     idle_since: float | None = None
     """Since when its ranks have no work; before it is active: since when no waiting job wants it."""
+    unused_since: float | None = None
+    """Since when it is active and waits for a job that should start on it."""
+    unstarted_jobs: tuple[int, ...] = ()
+    """Jobs that it was ready for and that Flux did not start on it."""
+    unstarted_at: float | None = None
+    """When that was found."""
     has_drained: bool = False
     """Its ranks were drained by us and not undrained since."""
     lost_idset: str = ""

@@ -24,6 +24,7 @@ from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.losing import newly_lost, settle_losses
 from overspill_agent.observe import observe
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
+from overspill_agent.starting import jobs_in_flight, next_change, settle_unstarted, without_unstarted
 from overspill_agent.store import BurstStore
 from overspill_shared.errors import FluxError, FluxUnavailable
 from overspill_shared.hostlist import compress
@@ -159,15 +160,15 @@ class Agent:
         if not self._is_ready:
             return ()
         now = self._clock.now()
-        snapshot = self._observe(now)
-        decisions = decide(snapshot, self._policy, now)
+        snapshot, unstarted = self._observe(now)
+        decisions = (*decide(snapshot, self._policy, now), *unstarted)
         self._log_decisions(decisions)
         outcomes: list[Outcome] = []
         if not self._is_dry_run:
             self._adoption.look(snapshot, self._snapshot, self._schedule_turn)
             outcomes += self._republish(now)
             outcomes += [self._act(decision, snapshot, now) for decision in decisions]
-            self._actions.forget_jobs_but(snapshot.pending_by_id)
+            self._actions.forget_jobs_but(job.jobid for job in self._jobs.pending)
         # Events are taken in one by one between turns: with a turn after each, long turns would fall ever further back.
         ended = self._clock.now()
         self._next_turn_at = ended + (ended - now)
@@ -196,22 +197,24 @@ class Agent:
             holding=self._jobs.holding,
         )
 
-    def _observe(self, now: float) -> Snapshot:
-        before = self._snapshot()
+    def _observe(self, now: float) -> tuple[Snapshot, tuple[Decision, ...]]:
+        """Move the bursts to where the world put them; give what is then, and the jobs that are left out of it."""
+        before, unstarted = without_unstarted(self._snapshot(), self._policy, now)
         before = replace(before, returning=returning_ranks(before, self._policy, now))
         after = observe(before, now)
         if is_due(after, now):
             after = replace(after, join_errors=self._instance.join_errors())
         after = settle_losses(settle_joining(after, self._policy, now), self._policy, now)
+        after = settle_unstarted(after, jobs_in_flight(self._last_decisions), self._policy, now)
         moved = [new for old, new in zip(before.bursts, after.bursts, strict=True) if new is not old]
         if self._is_dry_run or not moved:
-            return after
+            return after, unstarted
         self._store.save(*moved)
         for old, new in zip(before.bursts, after.bursts, strict=True):
             if new.state is not old.state:
                 log_move(new)
                 self._actions.tell_jobs(new)
-        return after
+        return after, unstarted
 
     def _tell_job_lost(self, event: JobEvent) -> None:
         """Name a job that Flux fails on a burst's ranks: a lost node, most often; the exception's note says which."""
@@ -267,10 +270,9 @@ class Agent:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        at = next_wakeup(snapshot, self._policy, now)
+        changes = (next_wakeup(snapshot, self._policy, now), next_change(snapshot, self._policy, now))
         waits = [RETRY_S[outcome] for outcome in outcomes if outcome in RETRY_S]
-        if at is not None:
-            waits.append(at - now)
+        waits += [at - now for at in changes if at is not None]
         if waits:
             self._timer = self._instance.call_later(max(0.01, min(waits)), self._run_turn)
 

@@ -14,7 +14,7 @@ from overspill_agent.jobs import LOWERED_URGENCY, urgency_memo
 from overspill_shared.errors import OverspillError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Iterable
 
     from overspill_agent.bursts import Burst
     from overspill_agent.deciding.decisions import Code
@@ -66,7 +66,7 @@ class Remarks:
         self._attempt("urgency", partial(self._instance.set_urgency, job.jobid, job.lowered_from))
         self._attempt("memo", partial(self._instance.memo, job.jobid, urgency_memo(None)))
 
-    def forget_others(self, jobids: Collection[int]) -> None:
+    def forget_others(self, jobids: Iterable[int]) -> None:
         """Forget what was said on other jobs than these, once that is worth it."""
         if len(self._told) + len(self._asked) <= self._forget_above:
             return

@@ -51,6 +51,7 @@ class Code(StrEnum):
     NO_SLOT = "no-slot"
     TOO_LARGE = "too-large"
     NOT_BURSTABLE_HERE = "not-burstable-here"
+    NOT_STARTED = "not-started"
     NO_MOUNT = "no-mount"
     COOL_DOWN = "cool-down"
     IDLE = "idle"

@@ -23,6 +23,8 @@ class Policy:
     """Ranks that an active burst has lost are waited for so long; a pod starts its broker again after 15 s."""
     unwanted_after_s: float = 60
     """A burst on its way that no waiting job wants any more (canceled, or run elsewhere) is ended after this."""
+    unused_after_s: float = 600
+    """An active burst whose jobs Flux does not start is idle after this."""
     max_lifetime_s: float = 8 * 3600
     """From the request until nothing of the burst may exist."""
     drain_before_end_s: float = 900
