@@ -1,4 +1,4 @@
-"""Writes the documentation that follows from the code: lifecycle.md, settings.md and messages/*.schema.json.
+"""Writes the documentation that follows from the code: lifecycle.md, settings.md, faults.md and messages/*.schema.json.
 
 `python docs/export.py` writes; `python docs/export.py --check` writes nothing and exits 1, naming each file that is
 stale. A schema whose message is gone is stale too. Pages that people write do not come from here.
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overspill_agent.agent_settings import AgentSettings
+from overspill_local.faults.book import MISSING_ZONE
+from overspill_local.faults.catalogue import CATALOGUE
 from overspill_provision.settings import ProvisionSettings
 from overspill_shared import lifecycle, messages
 from overspill_shared.settings import ENV_PREFIX, Settings
@@ -30,7 +32,7 @@ SCHEMA_PATTERN = "messages/*.schema.json"
 def pages() -> dict[str, str]:
     """Give the text of each generated file by its path under docs/."""
     schemas = {f"messages/{model.__name__}.schema.json": _schema(model) for model in messages.MESSAGES}
-    return {"lifecycle.md": lifecycle.markdown(), "settings.md": _settings(), **schemas}
+    return {"lifecycle.md": lifecycle.markdown(), "settings.md": _settings(), "faults.md": _faults(), **schemas}
 
 
 def stale(docs: Path) -> list[str]:
@@ -142,6 +144,50 @@ def _default(value: object) -> str:
     if isinstance(value, tuple):
         value = ", ".join(str(item) for item in value)
     return f"`{value}`" if value not in (None, "", {}) else "-"
+
+
+FAULTS_INTRODUCTION = """\
+# Faults
+
+Generated from `overspill_local.faults` by `make docs`.
+
+The embedded cloud fails to order, in the words of Google and Kubernetes: to see what becomes of bursts, and to test it.
+A fault waits until a call comes that it fits, and hits one, `--times` of them, or every one `--for` seconds.
+
+On the command line, in a shell with the variables that `overspill-local up` prints:
+
+```console
+$ overspill-local fault stockout --after 20
+stockout: the next call that is create
+$ overspill-local fault kube-unreachable --for 15
+$ overspill-local fault list
+$ overspill-local fault clear
+```
+
+In tests, with the fixture `faults` (tests/integration), or a `FaultBook` of any embedded server:
+
+```python
+def test_burst_without_nodes_fails(cloud, faults, request_here):
+    faults.order("stockout", after_s=0.5)          # a FaultOrder's keys: times, for_s, after_s, calls, zone
+    ...
+```
+
+`calls` is a shell pattern. GKE's calls are named by method (`CreateCluster`, `DeleteCluster`, `GetCluster`,
+`ListClusters`, `ListOperations`, `SetNodePoolSize`), Kubernetes' by method and path (`PATCH /api/v1/namespaces/x`);
+what plays the inside of a cluster is spared. A process of ours that dies is no fault of the cloud: kill it.
+
+| fault | hits | what happens |
+|---|---|---|
+"""
+
+
+def _faults() -> str:
+    rows = [
+        f"| `{name}` | {f'`{named.calls}`' if named.calls else 'an operation'} | {named.help} |"
+        for name, named in CATALOGUE.items()
+    ]
+    missing_zone = "A zone does not answer when all zones are listed, until that is cleared."
+    return FAULTS_INTRODUCTION + "\n".join([*rows, f"| `{MISSING_ZONE}` | `ListClusters` | {missing_zone} |"]) + "\n"
 
 
 def _schemas_in(docs: Path) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from overspill_local.faults.command import app as fault_app
 from overspill_shared import __version__
 from overspill_shared.errors import ConfigError, OverspillError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(fault_app, name="fault")
 
 
 class FluxChoice(StrEnum):

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from overspill_local import function_processes, readiness, topics
 from overspill_local.broker_commands import FluxKind, broker_command
+from overspill_local.faults.book import CONTROL_VARIABLE, FaultBook
+from overspill_local.faults.control import ControlServer
 from overspill_local.free_port import free_port
 from overspill_local.gke import GkeServer
 from overspill_local.kube_backend import KubeBackend
@@ -93,6 +95,8 @@ class EmbeddedCloud:
         self._metadata = MetadataServer(PROJECT)
         self._endpoints: dict[str, str] = {}
         self._backend: KubeBackend
+        self.faults: FaultBook
+        """Where to order faults, once it runs."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -128,6 +132,7 @@ class EmbeddedCloud:
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "PUBSUB_EMULATOR_HOST": self._endpoints["pubsub"],
             "GKE_EMULATOR_HOST": self._endpoints["gke"],
+            CONTROL_VARIABLE: self._endpoints["control"],
             "OVERSPILL_DEPLOYMENT": self.options.deployment,
             "OVERSPILL_PUBLIC_KEY": self._public_key,
         }
@@ -208,6 +213,10 @@ class EmbeddedCloud:
         port = await self._gke.start(HOST)
         self._stack.push_async_callback(self._gke.stop)
         self._endpoints["gke"] = f"{HOST}:{port}"
+        self.faults = FaultBook(self._gke.faults, self._backend.faults)
+        control = ControlServer(self.faults)
+        self._endpoints["control"] = f"{HOST}:{await control.start(HOST)}"
+        self._stack.push_async_callback(control.stop)
 
     async def _start_pubsub(self) -> None:
         if self.is_official_pubsub:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trustme
 
+from overspill_local.faults.orders import FaultOrders
 from overspill_local.flux_operator import FluxOperator
 from overspill_local.flux_operator.kube_client import KubeClient
 from overspill_local.flux_operator.kubelet import Kubelet
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from overspill_local.faults.kube import RequestFaults
     from overspill_local.flux_operator import BrokerCommand
     from overspill_local.metadata import MetadataServer
     from overspill_local.supervisor import Supervisor
@@ -56,13 +58,15 @@ class KubeBackend:
         self._broker_retry_s = broker_retry_s
         self._on_pod = on_pod
         self._authority = trustme.CA()
+        self.faults: RequestFaults = FaultOrders()
+        """What clients of every cluster's API shall meet."""
         self._clusters: dict[str, _Cluster] = {}
 
     async def up(self, cluster: Any) -> Endpoint:
         """Start a cluster's API and its operator."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._authority.issue_cert(HOST, "localhost").configure_cert(context)
-        server = KubeServer(token_is_valid=self._metadata.is_valid)
+        server = KubeServer(token_is_valid=self._metadata.is_valid, faults=self.faults)
         port = await server.start(HOST, 0, ssl_context=context)
         name = str(cluster.name)
         for node in nodes_of(cluster):

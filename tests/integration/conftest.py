@@ -183,6 +183,13 @@ def cloud(start_cloud):
 
 
 @pytest.fixture
+def faults(cloud):
+    """Give the book of the cloud's faults (docs/faults.md); what is left of them is cleared after the test."""
+    yield cloud.cloud.faults
+    cloud.cloud.faults.clear()
+
+
+@pytest.fixture
 def request_here(cloud, burst_request, request):
     """Give a factory of requests that this cloud's functions accept, each for a burst of its own."""
     numbers = iter(range(1000))

@@ -26,17 +26,17 @@ def test_generated_docs_are_what_the_code_says():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_export_writes_lifecycle_settings_and_a_schema_for_each_message(export, tmp_path):
+def test_export_writes_every_page_and_a_schema_for_each_message(export, tmp_path):
     assert export.main(["--docs", str(tmp_path)]) == 0
 
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     schemas = {f"messages/{model.__name__}.schema.json" for model in MESSAGES}
-    assert written == {"lifecycle.md", "settings.md"} | schemas
+    assert written == {"lifecycle.md", "settings.md", "faults.md"} | schemas
     assert export.main(["--docs", str(tmp_path), "--check"]) == 0
 
 
 @pytest.mark.parametrize(
-    "path", ["lifecycle.md", "settings.md", "messages/Sweep.schema.json", "messages/Forgotten.schema.json"]
+    "path", ["lifecycle.md", "settings.md", "faults.md", "messages/Sweep.schema.json", "messages/Forgotten.schema.json"]
 )
 def test_check_names_a_stale_file_and_writes_nothing(export, tmp_path, capsys, path):
     export.main(["--docs", str(tmp_path)])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
+from overspill_local.faults.kube import INSIDE_AGENT
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
@@ -35,7 +37,7 @@ class KubeClient:
     def __init__(self, url: str, *, ca_pem: bytes, token: str) -> None:
         self._url = url
         self._ssl = ssl.create_default_context(cadata=ca_pem.decode())
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": INSIDE_AGENT}
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:

@@ -4,14 +4,16 @@ What it knows: the calls that Overspill makes, GKE's resource names, its errors,
 order. What it does not: nodes, networks, IAM, or what a Kubernetes API is; that is behind `ClusterBackend`.
 """
 
+from overspill_local.faults.gke import CallError, Faults, FaultyCall, OperationFault, stockout
 from overspill_local.gke.control_plane import ClusterBackend, ClusterEvent, Endpoint
-from overspill_local.gke.faults import FaultyCall, OperationFault, stockout
 from overspill_local.gke.server import GkeServer
 
 __all__ = [
+    "CallError",
     "ClusterBackend",
     "ClusterEvent",
     "Endpoint",
+    "Faults",
     "FaultyCall",
     "GkeServer",
     "OperationFault",

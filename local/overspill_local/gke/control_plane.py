@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import grpc
 
-from overspill_local.gke.faults import Faults, FaultyCall, OperationFault
+from overspill_local.faults.gke import (
+    INTERNAL,
+    CreateFault,
+    Degraded,
+    Faults,
+    FaultyCall,
+    NameTaken,
+    OperationFault,
+    SlowOperation,
+)
 from overspill_local.gke.operations import API, OperationLog, timestamp
 from overspill_local.gke.protobufs import (
     Cluster,
@@ -40,8 +49,6 @@ log = logging.getLogger(__name__)
 
 VERSION: Final = "1.33.4-gke.1000"
 """The only Kubernetes version on offer."""
-INTERNAL: Final = 13
-"""google.rpc.Code of an operation that the backend let down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +142,19 @@ class ControlPlane:
     def create(self, location: Location, wanted: ClusterMessage) -> OperationMessage:
         """Begin to create a cluster. Raises ApiError ALREADY_EXISTS."""
         key = ClusterKey(location, wanted.name)
+        fault = None if key in self._clusters else self.faults.operations.take(FaultyCall.CREATE)
+        if isinstance(fault, NameTaken):
+            self._begin_create(key, _somebody_elses(wanted), None)
         if key in self._clusters:
             raise ApiError(grpc.StatusCode.ALREADY_EXISTS, f"Already exists: {key.path}.")
+        return self._begin_create(key, wanted, fault)
+
+    def _begin_create(self, key: ClusterKey, wanted: ClusterMessage, fault: CreateFault | None) -> OperationMessage:
         cluster = _accepted(key, wanted)
         self._clusters[key] = cluster
         operation = self.operations.start(OperationType.CREATE_CLUSTER, key)
-        detail = f"{cluster.current_node_count} nodes in {location.name}"
+        detail = f"{cluster.current_node_count} nodes in {key.location.name}"
         self._on_event(ClusterEvent.PROVISIONING, key.name, detail)
-        fault = self.faults.take(FaultyCall.CREATE)
         self._spawn(self._run(key, partial(self._bring_up, key), self._delays.create_s, fault))
         return operation
 
@@ -152,7 +164,7 @@ class ControlPlane:
         cluster.status = ClusterStatus.STOPPING
         operation = self.operations.start(OperationType.DELETE_CLUSTER, key)
         self._on_event(ClusterEvent.STOPPING, key.name, "")
-        fault = self.faults.take(FaultyCall.DELETE)
+        fault = self.faults.operations.take(FaultyCall.DELETE)
         self._spawn(self._run(key, partial(self._take_down, key), self._delays.delete_s, fault))
         return operation
 
@@ -162,14 +174,14 @@ class ControlPlane:
         pools = [pool for pool in cluster.node_pools if pool.name == pool_name]
         if not pools:
             raise ApiError(grpc.StatusCode.NOT_FOUND, f"Not found: {key.path}/nodePools/{pool_name}.")
-        if cluster.status != ClusterStatus.RUNNING:
+        if cluster.status not in {ClusterStatus.RUNNING, ClusterStatus.DEGRADED}:
             message = f"Cluster {key.name} is not running: {cluster.status_message}"
             raise ApiError(grpc.StatusCode.FAILED_PRECONDITION, message)
         cluster.status = ClusterStatus.RECONCILING
         operation = self.operations.start(OperationType.SET_NODE_POOL_SIZE, key)
-        self._spawn(
-            self._run(key, partial(self._apply_size, cluster, pools[0], node_count), self._delays.resize_s, None)
-        )
+        fault = self.faults.operations.take(FaultyCall.RESIZE)
+        work = partial(self._apply_size, cluster, pools[0], node_count)
+        self._spawn(self._run(key, work, self._delays.resize_s, fault))
         return operation
 
     async def close(self, timeout_s: float) -> None:
@@ -204,30 +216,36 @@ class ControlPlane:
         key: ClusterKey,
         work: Callable[[], Awaitable[None]],
         delay_s: float,
-        fault: OperationFault | None,
+        fault: CreateFault | None,
     ) -> None:
         """Let an operation take its time, do its work and end it, one way or the other."""
-        if fault is not None:
+        if isinstance(fault, OperationFault):
             await asyncio.sleep(delay_s if fault.after_s is None else fault.after_s)
             self._fail(key, fault.code, fault.message, fault.condition)
             return
         try:
-            await asyncio.sleep(delay_s)
+            await asyncio.sleep(fault.takes_s if isinstance(fault, SlowOperation) else delay_s)
             await work()
         except Exception as error:
             # The edge of the backend: whatever it raises ends this operation, never the server.
             log.exception("gke.backend-failed", extra={"cluster": key.name})
             self._fail(key, INTERNAL, f"{type(error).__name__}: {error}", "UNKNOWN")
         else:
+            if isinstance(fault, Degraded):
+                self._clusters[key].status = ClusterStatus.DEGRADED
+                self._complain(key, INTERNAL, fault.message, fault.condition)
             self.operations.finish(key)
 
     def _fail(self, key: ClusterKey, code: int, message: str, condition: str) -> None:
-        cluster = self._clusters[key]
-        cluster.status = ClusterStatus.ERROR
-        cluster.status_message = message
-        cluster.conditions.add(code=ConditionCode[condition], message=message, canonical_code=code)
+        self._clusters[key].status = ClusterStatus.ERROR
+        self._complain(key, code, message, condition)
         self.operations.fail(key, code, message, condition)
         self._on_event(ClusterEvent.ERROR, key.name, message)
+
+    def _complain(self, key: ClusterKey, code: int, message: str, condition: str) -> None:
+        cluster = self._clusters[key]
+        cluster.status_message = message
+        cluster.conditions.add(code=ConditionCode[condition], message=message, canonical_code=code)
 
     async def _bring_up(self, key: ClusterKey) -> None:
         cluster = self._clusters[key]
@@ -253,6 +271,11 @@ class ControlPlane:
         cluster.current_node_count = sum(each.initial_node_count for each in cluster.node_pools)
         await self._backend.resized(cluster)
         cluster.status = ClusterStatus.RUNNING
+
+
+def _somebody_elses(wanted: ClusterMessage) -> ClusterMessage:
+    """Give a cluster of the same name, and nothing else of what was wanted."""
+    return Cluster(name=wanted.name, initial_node_count=1)
 
 
 def _accepted(key: ClusterKey, wanted: ClusterMessage) -> ClusterMessage:

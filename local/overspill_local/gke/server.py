@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import grpc.aio
+from google.rpc import error_details_pb2, status_pb2
 
 from overspill_local.gke import protobufs, requests
 from overspill_local.gke.control_plane import VERSION, ControlPlane, Delays
@@ -18,8 +19,9 @@ from overspill_local.gke.control_plane import VERSION, ControlPlane, Delays
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from overspill_local.faults.gke import CallError, Faults
+    from overspill_local.faults.orders import FaultOrders
     from overspill_local.gke.control_plane import ClusterBackend, ClusterEvent, EventCallback
-    from overspill_local.gke.faults import Faults
     from overspill_local.gke.protobufs import (
         ClusterMessage,
         OperationMessage,
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
     )
 
 SERVICE: Final = "google.container.v1.ClusterManager"
+_PERMISSIONS: Final = {
+    "CreateCluster": "container.clusters.create",
+    "DeleteCluster": "container.clusters.delete",
+    "GetCluster": "container.clusters.get",
+    "GetOperation": "container.operations.get",
+    "GetServerConfig": "container.clusters.list",
+    "ListClusters": "container.clusters.list",
+    "ListOperations": "container.operations.list",
+    "SetNodePoolSize": "container.clusters.update",
+}
+"""What each call needs (cloud.google.com/kubernetes-engine/docs/reference/api-permissions)."""
 STOP_GRACE_S: Final = 0.2
 """How long calls in flight may go on once the server stops."""
 
@@ -101,7 +114,7 @@ class GkeServer:
         }
         return {
             name: grpc.unary_unary_rpc_method_handler(
-                _answering(call),
+                _answering(name, call, self.faults.calls),
                 request_deserializer=protobufs.message_class(f"{name}Request").FromString,
                 response_serializer=protobufs.message_class(response).SerializeToString,
             )
@@ -147,13 +160,29 @@ class GkeServer:
         )
 
 
-def _answering(call: Callable[[RequestMessage], Any]) -> Callable[[RequestMessage, Any], Awaitable[Any]]:
+def _answering(
+    name: str, call: Callable[[RequestMessage], Any], faults: FaultOrders[CallError]
+) -> Callable[[RequestMessage, Any], Awaitable[Any]]:
     """Make a grpc.aio handler of a method that returns a message or raises ApiError."""
 
     async def handle(request: RequestMessage, context: Any) -> Any:
+        fault = faults.take(name)
+        if fault is not None and not fault.is_done_first:
+            return await _refuse(context, fault, name)
         try:
-            return call(request)
+            answer = call(request)
         except requests.ApiError as error:
             return await context.abort(error.code, error.message)
+        return answer if fault is None else await _refuse(context, fault, name)
 
     return handle
+
+
+async def _refuse(context: Any, fault: CallError, name: str) -> Any:
+    code, message = grpc.StatusCode[fault.code], fault.message.format(permission=_PERMISSIONS[name])
+    details: tuple[tuple[str, bytes], ...] = ()
+    if fault.reason:
+        status = status_pb2.Status(code=code.value[0], message=message)
+        status.details.add().Pack(error_details_pb2.ErrorInfo(reason=fault.reason, domain="googleapis.com"))
+        details = (("grpc-status-details-bin", status.SerializeToString()),)
+    return await context.abort(code, message, trailing_metadata=details)

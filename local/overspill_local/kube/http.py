@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from overspill_local.faults.kube import INSIDE_AGENT, RequestFault, RequestFaults
+from overspill_local.faults.orders import FaultOrders
 from overspill_local.kube.discovery import discovery_document
 from overspill_local.kube.errors import ApiError, method_not_allowed, unauthorized, unknown_path
 from overspill_local.kube.reading import PodLogReader, Reply, read
@@ -36,6 +38,7 @@ class KubeServer:
 
     `token_is_valid` says whether a bearer token is accepted; without one that is, the answer is 401.
     `read_pod_log` is asked for the log of a pod. `store` may be one with a clock or a journal of the caller's.
+    `faults` are what its clients shall meet.
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class KubeServer:
         token_is_valid: Callable[[str], bool],
         read_pod_log: PodLogReader = _no_log,
         store: KubeStore | None = None,
+        faults: RequestFaults | None = None,
     ) -> None:
         self.store = store or KubeStore()
         self._token_is_valid = token_is_valid
         self._read_pod_log = read_pod_log
+        self.faults: RequestFaults = FaultOrders() if faults is None else faults
         self._is_stopping = False
         self._runner: web.AppRunner | None = None
 
@@ -75,11 +80,20 @@ class KubeServer:
             transport.abort()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        fault = self._fault(request)
+        if fault is not None and not fault.is_done_first:
+            return _faulty(request, fault)
         try:
             self._authenticate(request)
-            return await self._respond(request)
+            response = await self._respond(request)
         except ApiError as error:
             return web.json_response(error.status(), status=error.code)
+        return response if fault is None else _faulty(request, fault)
+
+    def _fault(self, request: web.Request) -> RequestFault | None:
+        if request.headers.get("User-Agent") == INSIDE_AGENT:
+            return None
+        return self.faults.take(f"{request.method} {request.path}")
 
     def _authenticate(self, request: web.Request) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -135,6 +149,15 @@ class KubeServer:
         async for event in watch(self.store, options, lambda: self._is_stopping):
             await response.write(json.dumps(event).encode() + b"\n")
         return response
+
+
+def _faulty(request: web.Request, fault: RequestFault) -> web.Response:
+    if fault.status:
+        error = ApiError(fault.status, fault.reason, fault.message)
+        return web.json_response(error.status(), status=error.code)
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def _response(reply: Reply) -> web.Response:

@@ -189,10 +189,10 @@ def _error(exc: google_errors.GoogleAPICallError, path: str) -> errors.CloudErro
             return errors.AlreadyExists(f"{path} exists already.")
         case google_errors.FailedPrecondition():
             return errors.Busy(f"{path} cannot be changed now: {said}.", remedy="It is tried again.")
+        case google_errors.ResourceExhausted() | google_errors.PermissionDenied() if _is_used_up(exc, said):
+            return _exhausted(said, path)
         case google_errors.PermissionDenied() | google_errors.Unauthenticated():
             return _refused(exc, said, path)
-        case google_errors.ResourceExhausted() if exc.reason != _RATE_LIMIT:
-            return _exhausted(said, path)
         case google_errors.MethodNotImplemented() | google_errors.DataLoss():
             pass  # server errors too, but such as stay
         case google_errors.ResourceExhausted() | google_errors.ServerError() | google_errors.Aborted():
@@ -216,8 +216,15 @@ def _refused(exc: google_errors.GoogleAPICallError, said: str, path: str) -> err
     )
 
 
+def _is_used_up(exc: google_errors.GoogleAPICallError, said: str) -> bool:
+    """Tell what is used up for longer than a minute; GKE's own check of a region's quota comes as a 403."""
+    if isinstance(exc, google_errors.ResourceExhausted):
+        return bool(exc.reason != _RATE_LIMIT)
+    return "Insufficient" in said and "quota" in said
+
+
 def _exhausted(said: str, path: str) -> errors.CloudError:
-    """Tell a stock-out from a quota: both come as RESOURCE_EXHAUSTED, a quota often without its mark."""
+    """Tell a stock-out from a quota: both may come as RESOURCE_EXHAUSTED, a quota often without its mark."""
     failure = failure_of((Complaint(code="", text=said),), path)
     if isinstance(failure, errors.CapacityUnavailable):
         return failure

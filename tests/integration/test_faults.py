@@ -1,0 +1,68 @@
+"""What becomes of bursts where the cloud fails: one case a kind of fault; the functions' unit tests have the rest."""
+
+import pytest
+
+from overspill_shared import names
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_class", "text"),
+    [
+        ({"name": "stockout"}, "capacity", "GCE_STOCKOUT"),
+        ({"name": "stockout", "after_s": 0.5}, "capacity", "GCE_STOCKOUT"),
+        ({"name": "quota-refused"}, "quota", "Insufficient regional quota"),
+        ({"name": "permission", "calls": "CreateCluster"}, "permission", "container.clusters.create"),
+        ({"name": "cluster-error"}, "internal", "internal error"),
+    ],
+)
+def test_burst_whose_cluster_cannot_be_made_fails_by_class_and_leaves_nothing(
+    cloud, faults, request_here, fault, error_class, text
+):
+    request = request_here()
+    faults.order(**fault)
+
+    cloud.publish(request)
+
+    error = cloud.event_of(request.burst_id, "failed").error
+    assert error.error_class == error_class
+    assert text in error.text
+    cloud.wait_until(lambda: names.cluster_name(request.burst_id) not in cloud.clusters(), "an end")
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("unavailable", {"for_s": 0.5}),
+        ("rate-limit", {"times": 3}),
+        ("lost-answer", {"calls": "CreateCluster"}),
+        ("cluster-degraded", {}),
+        ("slow-create", {"after_s": 0.5}),
+        ("kube-unreachable", {"for_s": 0.5}),
+        ("kube-lost-answer", {"times": 3}),
+        ("webhook-not-ready", {"times": 3}),
+    ],
+)
+def test_burst_is_ready_after_a_fault_that_passes(cloud, faults, request_here, teardown_of, fault, options):
+    request = request_here()
+    faults.order(fault, **options)
+
+    cloud.publish(request)
+
+    cloud.wait_for_kind(request.burst_id, "ready")
+    assert cloud.creates(names.cluster_name(request.burst_id)) == 1
+    faults.clear()
+    cloud.publish(teardown_of(request))
+    cloud.wait_for_kind(request.burst_id, "removed")
+
+
+@pytest.mark.parametrize("fault", ["busy", "delete-fails", "unavailable"])
+def test_burst_is_removed_after_a_fault_that_passes(cloud, faults, request_here, teardown_of, fault):
+    request = request_here()
+    cloud.publish(request)
+    cloud.wait_for_kind(request.burst_id, "ready")
+    faults.order(fault)
+
+    cloud.publish(teardown_of(request))
+
+    cloud.wait_for_kind(request.burst_id, "removed")
+    assert names.cluster_name(request.burst_id) not in cloud.clusters()
