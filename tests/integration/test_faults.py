@@ -12,7 +12,8 @@ from overspill_shared import names
         ({"name": "stockout", "after_s": 0.5}, "capacity", "GCE_STOCKOUT"),
         ({"name": "quota-refused"}, "quota", "Insufficient regional quota"),
         ({"name": "permission", "calls": "CreateCluster"}, "permission", "container.clusters.create"),
-        ({"name": "cluster-error"}, "internal", "internal error"),
+        ({"name": "cluster-error"}, "boot", "internal error"),
+        ({"name": "cluster-degraded"}, "boot", "unhealthy"),
     ],
 )
 def test_burst_whose_cluster_cannot_be_made_fails_by_class_and_leaves_nothing(
@@ -35,7 +36,6 @@ def test_burst_whose_cluster_cannot_be_made_fails_by_class_and_leaves_nothing(
         ("unavailable", {"for_s": 0.5}),
         ("rate-limit", {"times": 3}),
         ("lost-answer", {"calls": "CreateCluster"}),
-        ("cluster-degraded", {}),
         ("slow-create", {"after_s": 0.5}),
         ("kube-unreachable", {"for_s": 0.5}),
         ("kube-lost-answer", {"times": 3}),

@@ -71,12 +71,14 @@ CATALOGUE: Final[dict[str, NamedFault]] = {
         takes_after=True,
     ),
     "cluster-error": NamedFault(
-        help="The create fails for no reason that anybody could mend: the cluster is in ERROR. It is deleted.",
+        help="The create fails for no reason that anybody could mend: the cluster is in ERROR. The burst fails as"
+        " `boot`, its cluster is deleted.",
         build=lambda after_s: gke.internal_error(after_s=after_s or 0),
         takes_after=True,
     ),
     "cluster-degraded": NamedFault(
-        help="The create works, but the cluster is DEGRADED: it is used as it is.",
+        help="The create works, but the cluster is DEGRADED, with no reason that anybody could mend. The burst fails as"
+        " `boot` while it is still empty.",
         build=lambda _: gke.degraded(),
     ),
     "name-taken": NamedFault(
