@@ -168,7 +168,7 @@ In tests, with the fixture `faults` (tests/integration), or a `FaultBook` of any
 
 ```python
 def test_burst_without_nodes_fails(cloud, faults, request_here):
-    faults.order("stockout", after_s=0.5)          # a FaultOrder's keys: times, for_s, after_s, calls, zone
+    faults.order("stockout", after_s=0.5)  # a FaultOrder's keys: times, for_s, after_s, calls, zone
     ...
 ```
 
