@@ -1,0 +1,193 @@
+"""Leases, sweeps and teardowns with the real functions: what is not wanted goes, and nothing else does."""
+
+import time
+
+import pytest
+from google.cloud import container_v1
+from tests.integration.conftest import Lead
+
+from overspill_local.cloud import PROJECT
+from overspill_shared import names
+from overspill_shared.adapters.gcp_clients import cluster_manager_client
+from overspill_shared.messages import LeaseRenewal, TeardownReason, TeardownRequest, encode
+
+SWEEP_EVERY_S = 0.3
+ZONE = "us-central1-a"
+
+
+@pytest.fixture(scope="module")
+def cloud(start_cloud):
+    """Give a cloud that sweeps often; its functions are of the deployment `staging`."""
+    with start_cloud(deployment="staging", sweep_every_s=SWEEP_EVERY_S) as running:
+        running.make_tap()
+        yield running
+
+
+@pytest.fixture
+def gke(cloud):
+    client = cluster_manager_client(cloud.cloud.environ())
+    yield client
+    client.transport.close()
+
+
+def renewal_of(request, *, for_s):
+    return LeaseRenewal(
+        burst_id=request.burst_id,
+        generation=request.generation,
+        deployment=request.deployment,
+        lead=request.lead.id,
+        zone=request.zone,
+        expires_at=time.time() + for_s,
+    )
+
+
+def logged(cloud, message, **facts):
+    """Give the lines of the teardown function with this message and these facts."""
+    events = tuple(cloud.cloud.timeline.events)
+    about = {"message": message, "source": "function-teardown", **facts}
+    return [event.facts for event in events if event.name == "log" and event.has(about)]
+
+
+def wait_for_sweeps(cloud, count):
+    """Wait until so many sweeps that begin from now on are over."""
+    target = len(logged(cloud, "sweep.done")) + count + 1
+    cloud.wait_until(lambda: len(logged(cloud, "sweep.done")) >= target, f"{count} sweeps")
+
+
+def test_lapsed_burst_is_swept_and_a_renewed_one_is_kept(cloud, request_here, teardown_of):
+    now = time.time()
+    lapsing = request_here(deployment="staging", expires_at=now + 3)
+    renewed = request_here(deployment="staging", expires_at=now + 60)
+    for request in (lapsing, renewed):
+        cloud.publish(request)
+    cloud.wait_for_kind(renewed.burst_id, "minicluster-created")
+    cloud.publish(renewal_of(renewed, for_s=900))
+    cloud.wait_until(lambda: logged(cloud, "lease.renewed", burst_id=renewed.burst_id), "a renewal")
+
+    removed = cloud.event_of(lapsing.burst_id, "removed")
+
+    assert removed.receipt.is_clean
+    assert removed.receipt.clusters_deleted == (names.cluster_name(lapsing.burst_id),)
+    assert removed.detail["reason"] == "lease-lapsed"
+    wait_for_sweeps(cloud, 1)
+    assert names.cluster_name(renewed.burst_id) in cloud.clusters()
+    assert "lasts for another 8" in logged(cloud, "sweep.kept", burst_id=renewed.burst_id)[-1]["reason"]
+    cloud.publish(renewal_of(renewed, for_s=10))
+    cloud.publish(renewal_of(renewed, for_s=1e6))
+    cloud.wait_until(lambda: len(logged(cloud, "lease.renewed", burst_id=renewed.burst_id)) == 3, "two renewals")
+    ends = [line["expires_in_s"] for line in logged(cloud, "lease.renewed", burst_id=renewed.burst_id)]
+    assert max(ends) <= 3600, "never past its hard end"
+    assert min(ends) > 800, "and never back"
+    cloud.publish(teardown_of(renewed))
+    cloud.wait_for_kind(renewed.burst_id, "removed")
+
+
+def test_teardown_that_a_sweep_asked_for_is_cancelled_by_a_renewed_lease(cloud, request_here, teardown_of):
+    request = request_here(deployment="staging")
+    cloud.publish(request)
+    cloud.wait_for_kind(request.burst_id, "ready")
+
+    cloud.publish(teardown_of(request).model_copy(update={"reason": TeardownReason.LEASE_LAPSED}))
+
+    step = {"step": "Cancel", "burst_id": request.burst_id}
+    cloud.wait_until(lambda: logged(cloud, "teardown.step", **step), "a cancelled teardown")
+    assert names.cluster_name(request.burst_id) in cloud.clusters()
+    assert "removing" not in cloud.kinds(request.burst_id)
+    cloud.publish(teardown_of(request))
+    cloud.wait_for_kind(request.burst_id, "removed")
+
+
+def test_staging_touches_nothing_that_is_not_its_own(cloud, gke):
+    burst = "0123456789abcdef" * 2
+    foreign = foreign_clusters()
+    own = ours("a" * 32, deployment="staging")
+    for name, labels in (*foreign, (names.cluster_name("a" * 32), own)):
+        create(gke, name, labels)
+
+    removed = cloud.event_of("a" * 32, "removed")
+    wait_for_sweeps(cloud, 3)
+
+    assert removed.detail["reason"] == "sweep"
+    teardown = TeardownRequest(
+        burst_id=burst,
+        generation=1,
+        deployment="staging",
+        lead="lead",
+        zone=ZONE,
+        reason=TeardownReason.OPERATOR,
+        requested_at=time.time(),
+    )
+    for request in (teardown, teardown.model_copy(update={"deployment": "production"})):
+        cloud.publish(request)
+        cloud.publish(request.model_copy(update={"reason": TeardownReason.SWEEP}))
+    cloud.wait_for_kind(burst, "rejected", times=4)
+    parent = f"projects/{PROJECT}/locations/-"
+    found = {cluster.name: cluster for cluster in gke.list_clusters(parent=parent).clusters}
+    assert {name for name, _ in foreign} <= set(found)
+    assert {found[name].status.name for name, _ in foreign} == {"RUNNING"}
+    assert names.cluster_name("a" * 32) not in found
+    stopped = [e.facts["cluster"] for e in tuple(cloud.cloud.timeline.events) if e.name == "cluster.stopping"]
+    assert not set(stopped) & {name for name, _ in foreign}
+
+
+def test_wrong_kinds_are_dead_lettered_by_the_topic_that_they_came_by(cloud, request_here, teardown_of):
+    request = request_here(deployment="staging")
+    for message, topic in (
+        (request, names.TOPIC_SWEEPS),
+        (teardown_of(request), names.TOPIC_LEASES),
+        (renewal_of(request, for_s=60), names.TOPIC_TEARDOWNS),
+    ):
+        cloud.publish_raw(topic, *encode(message))
+        cloud.wait_until(lambda topic=topic: cloud.dead_letters(topic), f"a dead letter of {topic}")
+        assert "TeardownRequest to overspill-teardowns" in cloud.dead_letters(topic)[0].attributes["dead_letter_reason"]
+
+
+def test_agent_that_is_killed_costs_no_more_than_a_lease(start_cloud, one_flux):
+    times = {"LEASE_S": "10", "JOIN_TIMEOUT_S": "10", "IDLE_TIMEOUT_S": "600"}
+    with start_cloud(flux=one_flux, sweep_every_s=SWEEP_EVERY_S) as cloud:
+        lead = Lead(cloud, one_flux, **{f"OVERSPILL_{name}": value for name, value in times.items()})
+        lead.start_agent()
+        lead.submit()
+        lead.wait_for_state("ACTIVE")
+        cloud.wait_until(lambda: logged(cloud, "lease.renewed"), "a renewal")
+        (burst,) = lead.bursts()
+        assert burst["lease_expires_at"] > burst["history"][0]["at"] + 10
+        lead.kill_agent()
+
+        cloud.wait_for_kind(burst["burst_id"], "removed")
+
+        assert cloud.clusters() == ()
+        lead.start_agent()
+        lead.wait_for_state("GONE")
+        assert lead.bursts()[0]["error"]["code"] == "removed-early"
+
+
+def ours(burst, **changes):
+    """Give the labels of a burst whose hard end is long past."""
+    content = {"deployment": "staging", "lead": "lead", "burst": burst, "generation": 1, "expires_at": 1e9, **changes}
+    return names.cluster_labels(**content)
+
+
+def foreign_clusters():
+    """Give (name, labels) of clusters that `staging` must leave alone, however much they look like its own."""
+    burst = "0123456789abcdef" * 2
+    name = names.cluster_name(burst)
+    mine = ours(burst)
+    other = {**ours("f" * 32), "burst-id": "e" * 32}
+    return [
+        (name, ours(burst, deployment="production")),
+        ("overspill-b0b0b0b0b0b0", {key: value for key, value in mine.items() if key != "overspill"}),
+        (names.cluster_name("c" * 32), {**ours("c" * 32), "overspill": "yes"}),
+        (names.cluster_name("d" * 32), {**ours("d" * 32), "deployment": "staging-2"}),
+        (names.cluster_name("f" * 32), other),
+        (f"{name}-copy", mine),
+        ("overspill", mine),
+        ("training", ours("b" * 32)),
+        ("overspill-0000000000ab", {}),
+    ]
+
+
+def create(gke, name, labels):
+    pool = container_v1.NodePool(name="burst", initial_node_count=1)
+    cluster = container_v1.Cluster(name=name, resource_labels=labels, node_pools=[pool])
+    gke.create_cluster(parent=f"projects/{PROJECT}/locations/{ZONE}", cluster=cluster)
