@@ -90,7 +90,7 @@ def _judged(cluster: Cluster, ports: Ports, policy: Policy, *, started_at: float
         if not isinstance(verdict, End):
             log.info("sweep.kept", extra=facts)
             return None
-        log.warning("sweep.ended", extra=facts)
+        log.warning("sweep.expired", extra=facts)
         request = request_for(cluster, verdict, deployment=policy.deployment, now=now)
         if request is None:
             log.error("sweep.labels-unreadable", extra=facts)

@@ -50,7 +50,7 @@ def _narrate_log(facts: Mapping[str, Any]) -> Line | None:
         return "agent", f"burst is {facts.get('state')}: {facts.get('cause')}"
     if message == "decision" and facts.get("kind") != "hold":
         return "agent", f"decides: {facts.get('kind')}, for {facts.get('reason')}"
-    if message == "sweep.ended":
+    if message == "sweep.expired":
         return "sweep", f"ends cluster {facts.get('cluster')}: {facts.get('reason')}"
     if message == "slot.released":
         return "agent", f"slot {facts.get('slot')} can be used again"
