@@ -26,7 +26,7 @@ data "archive_file" "source" {
   for_each = local.source_files
 
   type             = "zip"
-  output_path      = "${path.root}/.terraform/overspill-${each.key}.zip"
+  output_path      = "${coalesce(var.zip_folder, "${path.root}/.terraform")}/overspill-${each.key}.zip"
   output_file_mode = "0644" # the same zip, whoever makes it
 
   dynamic "source" {

@@ -353,3 +353,9 @@ variable "deletion_protection" {
   type        = bool
   default     = true
 }
+
+variable "zip_folder" {
+  description = "Folder that the functions' zips are written to. Default: .terraform of the root module."
+  type        = string
+  default     = null
+}
