@@ -33,8 +33,13 @@ def init(
     namespace: Annotated[str, typer.Option(help="Kubernetes namespace; it must exist.")] = "default",
     scheduler: Annotated[str, typer.Option(help="fluxion (the operator's default) or simple.")] = "fluxion",
     service: Annotated[
-        str, typer.Option(help="How burst nodes reach the lead: loadbalancer or nodeport.")
+        str,
+        typer.Option(help="How burst nodes reach the lead: loadbalancer, internal (GKE's, in the VPC) or nodeport."),
     ] = "loadbalancer",
+    admit: Annotated[
+        list[str] | None,
+        typer.Option(help="Range that the load balancer lets through (192.0.2.1/32); several times. Default: all."),
+    ] = None,
     node_port: Annotated[int | None, typer.Option(help="With nodeport: the port, 30000 to 32767.")] = None,
     router: Annotated[
         bool, typer.Option("--router", help="Expose a service pod of nginx instead, which forwards to the lead.")
@@ -89,6 +94,7 @@ def init(
         scheduler=scheduler,
         service=service,
         node_port=node_port,
+        admitted=tuple(admit) if admit else None,
         has_router=router,
         lead_host=lead_host,
         app_image=image or DEFAULT_APP_IMAGE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -29,6 +30,9 @@ class ServiceType(StrEnum):
     """How burst nodes reach the lead broker from outside of its cluster."""
 
     LOADBALANCER = "loadbalancer"
+    """With an address that anybody can reach: see `admitted`."""
+    INTERNAL = "internal"
+    """A load balancer with an address of the lead's own network (GKE's internal passthrough one)."""
     NODEPORT = "nodeport"
 
 
@@ -51,6 +55,8 @@ class LeadPlan(BaseModel):
     uid: int = Field(default=0, ge=0, le=2**31 - 1)
     service: ServiceType = ServiceType.LOADBALANCER
     node_port: int = Field(default=DEFAULT_NODE_PORT, ge=30000, le=32767)
+    admitted: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Ranges that a load balancer lets through; empty: all."""
     has_router: bool = False
     lead_host: HostName | None = None
     service_account: str | None = Field(
@@ -164,7 +170,7 @@ def _check_templates(slots: tuple[SlotSpec, ...]) -> None:
 
 
 def _problem(item: Any) -> str:
-    options = {"app_image": "--image", "has_router": "--router", "slots": "--slot"}
+    options = {"app_image": "--image", "has_router": "--router", "slots": "--slot", "admitted": "--admit"}
     key = str(item["loc"][0]) if item["loc"] else ""
     option = options.get(key, f"--{key.replace('_', '-')}")
     return f"{option}: {item['msg']}" if key else str(item["msg"])

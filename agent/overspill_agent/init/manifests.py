@@ -15,6 +15,7 @@ from overspill_shared.lead_config import Scheduler
 if TYPE_CHECKING:
     from overspill_agent.init.lead_plan import LeadPlan
 
+INTERNAL_LOAD_BALANCER: Final = "networking.gke.io/load-balancer-type"
 WORKLOAD_IDENTITY: Final = "iam.gke.io/gcp-service-account"
 RBAC: Final = "rbac.authorization.k8s.io"
 
@@ -75,16 +76,17 @@ def build_service(plan: LeadPlan) -> dict[str, Any]:
     port: dict[str, Any] = {"name": "overlay", "port": OVERLAY_PORT, "targetPort": OVERLAY_PORT, "protocol": "TCP"}
     if plan.service is ServiceType.NODEPORT:
         port["nodePort"] = plan.node_port
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": _metadata(plan, plan.objects_name),
-        "spec": {
-            "type": "NodePort" if plan.service is ServiceType.NODEPORT else "LoadBalancer",
-            "selector": {"job-name": plan.name, "job-index": "services" if plan.has_router else "0"},
-            "ports": [port],
-        },
+    metadata = _metadata(plan, plan.objects_name)
+    if plan.service is ServiceType.INTERNAL:
+        metadata["annotations"] = {INTERNAL_LOAD_BALANCER: "Internal"}
+    spec: dict[str, Any] = {
+        "type": "NodePort" if plan.service is ServiceType.NODEPORT else "LoadBalancer",
+        "selector": {"job-name": plan.name, "job-index": "services" if plan.has_router else "0"},
+        "ports": [port],
     }
+    if plan.admitted and plan.service is not ServiceType.NODEPORT:
+        spec["loadBalancerSourceRanges"] = [str(network) for network in plan.admitted]
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
 def build_access(plan: LeadPlan) -> list[dict[str, Any]]:

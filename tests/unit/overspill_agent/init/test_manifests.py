@@ -77,6 +77,25 @@ def test_service_selects_one_pod_of_this_minicluster(make_plan, has_router, inde
     assert [(port["port"], port["targetPort"]) for port in spec["ports"]] == [(8050, 8050)]
 
 
+def test_service_is_internal_where_that_was_said(make_plan):
+    internal = manifests.build_service(make_plan(service="internal"))
+
+    assert internal["spec"]["type"] == "LoadBalancer"
+    assert internal["metadata"]["annotations"] == {"networking.gke.io/load-balancer-type": "Internal"}
+    assert "annotations" not in manifests.build_service(make_plan())["metadata"]
+
+
+def test_service_admits_the_ranges_that_were_said(make_plan):
+    spec = manifests.build_service(make_plan(admitted=("192.0.2.1/32", "2001:db8::/64")))["spec"]
+
+    assert spec["loadBalancerSourceRanges"] == ["192.0.2.1/32", "2001:db8::/64"]
+    assert "loadBalancerSourceRanges" not in manifests.build_service(make_plan())["spec"]
+    assert (
+        "loadBalancerSourceRanges"
+        not in manifests.build_service(make_plan(service="nodeport", admitted=("192.0.2.1/32",)))["spec"]
+    )
+
+
 def test_service_of_a_node_port_has_the_port_that_was_said(make_plan):
     spec = manifests.build_service(make_plan(service="nodeport", node_port=31000))["spec"]
 
