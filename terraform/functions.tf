@@ -30,9 +30,20 @@ locals {
   # RFC 1918, RFC 6598, RFC 4193
   private_ranges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]
 
+  # An agent asks for max_lifetime_s by its own clock, which may be ahead.
+  clock_margin_s = 60
+
   # What the provision function allows, whatever a message says; lists are JSON.
   guardrails = {
-    OVERSPILL_MAX_NODES_PER_BURST = tostring(var.max_nodes_per_burst)
+    OVERSPILL_MAX_NODES_PER_BURST   = tostring(var.max_nodes_per_burst)
+    OVERSPILL_MAX_BURSTS            = tostring(var.max_bursts)
+    OVERSPILL_MAX_LIFETIME_S        = tostring(var.max_lifetime_s + local.clock_margin_s)
+    OVERSPILL_MAX_MESSAGE_AGE_S     = tostring(var.max_message_age_s)
+    OVERSPILL_ALLOWED_MACHINE_TYPES = jsonencode(coalesce(var.allowed_machine_types, distinct([for template in var.templates : template.machine_type])))
+    OVERSPILL_ALLOWED_ZONES         = jsonencode(coalesce(var.allowed_zones, distinct(flatten([for template in var.templates : template.zones]))))
+    OVERSPILL_ALLOWED_IMAGES        = jsonencode(var.allowed_images)
+    OVERSPILL_ALLOWED_LEAD_RANGES   = jsonencode(coalesce(var.allowed_lead_ranges, local.private_ranges))
+    OVERSPILL_ALLOWED_LEAD_NAMES    = jsonencode(var.allowed_lead_names)
   }
 }
 

@@ -55,7 +55,7 @@ VARIABLES = {
             "gpus": 1,
             "memory_mib": 65536,
             "zones": ["us-central1-a"],
-            "app_image": 'ghcr.io/my-lab/app:"1"',
+            "app_image": "ghcr.io/my-lab/app:1",
             "flux_version": "0.88.0",
             "spot": True,
         },

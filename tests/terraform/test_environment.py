@@ -13,6 +13,7 @@ MODELS = {"provision": ProvisionSettings, "teardown": TeardownSettings}
 LEFT = {
     "budget_s": "its default fits the function's time-out",
     "poll_s": "its default fits the APIs' quotas",
+    "stockout_timeout_s": "its default fits how GKE reports",
     "control_plane_ip_endpoint": "the functions reach control planes by their DNS names",
     "forgotten_after_s": "its default is more than a provision may take",
     "release_channel": "its default keeps GKE from replacing nodes under a job",
@@ -50,3 +51,24 @@ def test_environment_is_accepted_by_the_function(plan, function):
 
 def test_every_setting_that_is_left_exists():
     assert set(LEFT) <= {name for model in MODELS.values() for name in model.model_fields}
+
+
+def test_guardrails_are_what_the_variables_say(plan_with):
+    plan = plan_with(
+        max_bursts=7,
+        max_nodes_per_burst=9,
+        max_lifetime_s=7200,
+        max_message_age_s=600,
+    )
+    settings = load_for_function(ProvisionSettings, environment(plan, "provision"))
+
+    assert settings.max_bursts == 7
+    assert settings.max_nodes_per_burst == 9
+    assert settings.max_lifetime_s == 7260, "with a minute for clocks"
+    assert settings.max_message_age_s == 600
+    assert set(settings.allowed_machine_types) == {"c2-standard-60", "g2-standard-16"}
+    assert set(settings.allowed_zones) == {"us-central1-a", "us-central1-f"}
+    assert settings.allowed_images == ()
+    assert "10.0.0.0/8" in map(str, settings.allowed_lead_ranges)
+    assert settings.operator_manifest.startswith("https://")
+    assert settings.operator_manifest_sha256

@@ -270,8 +270,7 @@ def test_ranges_hold_every_node_and_pod_of_every_burst(any_plan):
     (subnetwork,) = [r for r in any_plan.all("google_compute_subnetwork") if r.name == "burst"]
     (function,) = [r for r in any_plan.all("google_cloudfunctions2_function") if r.key == PROVISION]
     environ = function.block("service_config")["environment_variables"]
-    bursts = 4
-    nodes = int(environ["OVERSPILL_MAX_NODES_PER_BURST"])
+    bursts, nodes = int(environ["OVERSPILL_MAX_BURSTS"]), int(environ["OVERSPILL_MAX_NODES_PER_BURST"])
     nodes_range = ipaddress.ip_network(subnetwork.values["ip_cidr_range"])
     pods_range = ipaddress.ip_network(subnetwork.values["secondary_ip_range"][0]["ip_cidr_range"])
 
