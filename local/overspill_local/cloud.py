@@ -24,7 +24,8 @@ from overspill_local.faults.book import CONTROL_VARIABLE, FaultBook
 from overspill_local.faults.control import ControlServer
 from overspill_local.free_port import free_port
 from overspill_local.gke import GkeServer
-from overspill_local.kube_backend import KubeBackend
+from overspill_local.gke.protobufs import Cluster
+from overspill_local.kube_backend import KubeBackend, kubeconfig
 from overspill_local.manifests import flux_operator_path
 from overspill_local.message_tap import MessageTap
 from overspill_local.metadata import MetadataServer
@@ -41,10 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from types import TracebackType
 
+    from overspill_local.kube import KubeStore
     from overspill_local.process import Process
 
 HOST: Final = "127.0.0.1"
 PROJECT: Final = "overspill-local"
+EXISTING_CLUSTER: Final = "existing"
 
 _NOT_HANDED_ON: Final = frozenset(
     {"PUBSUB_EMULATOR_HOST", "GKE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT", "FLUX_URI", "PYTHONPATH", "PYTHONHOME"}
@@ -68,6 +71,8 @@ class CloudOptions:
     sweep_every_s: float = SWEEP_EVERY_S
     """How often the teardown function looks for bursts that outlived their right to exist."""
     deployment: str = "default"
+    has_existing_cluster: bool = False
+    """Bursts are namespaces of one cluster that is there from the start, instead of clusters."""
     redelivery: topics.Redelivery = field(default_factory=topics.Redelivery)
     function_environ: dict[str, str] = field(default_factory=dict)
     """Further settings of both functions."""
@@ -143,7 +148,11 @@ class EmbeddedCloud:
 
     def clusters_left(self) -> tuple[str, ...]:
         """Give the clusters that exist, in whatever state."""
-        return tuple(sorted({*self._backend.running, *self._gke.cluster_names()}))
+        return tuple(sorted({*self._backend.running, *self._gke.cluster_names()} - {EXISTING_CLUSTER}))
+
+    def kubernetes_store(self, cluster: str) -> KubeStore:
+        """Give the objects of a cluster that is up."""
+        return self._backend.store(cluster)
 
     def keep_logs(self) -> Path:
         """Copy what every process wrote to a folder that outlives the cloud; keys are not among it."""
@@ -231,6 +240,7 @@ class EmbeddedCloud:
         key_file = self.folder / "private.key"
         key_file.touch(mode=0o600)
         key_file.write_bytes(self._private_key.reveal())
+        existing = await self._existing_cluster() if self.options.has_existing_cluster else {}
         environ = {
             **self.process_environ(),
             "OVERSPILL_PROJECT": PROJECT,
@@ -238,6 +248,7 @@ class EmbeddedCloud:
             "OVERSPILL_OPERATOR_MANIFEST": str(flux_operator_path()),
             "OVERSPILL_PRIVATE_KEY_FILE": str(key_file),
             "SSL_CERT_FILE": str(self._trusted_authorities()),
+            **existing,
             # Nothing here costs money, and the lead is wherever its user has it.
             "OVERSPILL_ALLOWED_MACHINE_TYPES": '["*"]',
             "OVERSPILL_ALLOWED_LEAD_RANGES": '["0.0.0.0/0", "::/0"]',
@@ -248,6 +259,15 @@ class EmbeddedCloud:
         beside = [] if self._beside is None else [self._beside(self)]
         started = [self._start_function(function, environ) for function in functions]
         await together(self._create_topics(functions), *started, *beside)
+
+    async def _existing_cluster(self) -> dict[str, str]:
+        """Start a cluster that nobody asked GKE for; gives the settings that lead the functions to it."""
+        endpoint = await self._backend.up(Cluster(name=EXISTING_CLUSTER))
+        self._stack.push_async_callback(self._backend.down, EXISTING_CLUSTER)
+        self._endpoints["kubernetes"] = endpoint.host_port
+        file = self.folder / "kubeconfig"
+        file.write_text(json.dumps(kubeconfig(endpoint, self._metadata.token)))
+        return {"OVERSPILL_CLUSTERS": "existing", "OVERSPILL_KUBECONFIG": str(file)}
 
     def _trusted_authorities(self) -> Path:
         """Give a file of the public authorities and ours: a cluster's DNS endpoint is vouched for by none else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from overspill_local.faults.kube import RequestFaults
     from overspill_local.flux_operator import BrokerCommand
+    from overspill_local.kube import KubeStore
     from overspill_local.metadata import MetadataServer
     from overspill_local.supervisor import Supervisor
 
@@ -103,6 +105,10 @@ class KubeBackend:
             await cluster.operator.stop()
             await cluster.server.stop()
 
+    def store(self, name: str) -> KubeStore:
+        """Give the objects of a cluster that is up."""
+        return self._clusters[name].server.store
+
     @property
     def authority_pem(self) -> bytes:
         """The certificate that vouches for every cluster's API, by address and by name."""
@@ -112,6 +118,24 @@ class KubeBackend:
     def running(self) -> tuple[str, ...]:
         """The clusters that are up."""
         return tuple(self._clusters)
+
+
+def kubeconfig(endpoint: Endpoint, token: str) -> dict[str, Any]:
+    """Give a kubeconfig file's content for a cluster that is up; it holds the token."""
+    authority = base64.b64encode(endpoint.ca_pem).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": "embedded",
+                "cluster": {"server": f"https://{endpoint.host_port}", "certificate-authority-data": authority},
+            }
+        ],
+        "users": [{"name": "overspill", "user": {"token": token}}],
+        "contexts": [{"name": "embedded", "context": {"cluster": "embedded", "user": "overspill"}}],
+        "current-context": "embedded",
+    }
 
 
 def nodes_of(cluster: Any) -> list[dict[str, Any]]:

@@ -5,15 +5,24 @@ What one function needs alone stands in its own settings module.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeVar
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from overspill_shared import names
 from overspill_shared.settings import ENV_PREFIX, Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class ClusterKind(StrEnum):
+    """What a burst's cluster is."""
+
+    GKE = "gke"
+    EXISTING = "existing"
 
 
 class FunctionSettings(Settings):
@@ -28,6 +37,15 @@ class FunctionSettings(Settings):
     deployment: str = Field(default="default", pattern=names.NAME_PATTERN)
     """The deployment that this function belongs to; messages of another are refused, clusters of another untouched."""
 
+    clusters: ClusterKind = ClusterKind.GKE
+    """Where bursts run: `gke` makes a cluster for each, `existing` gives each a namespace of one that is there."""
+
+    kubeconfig: Path | None = None
+    """The file that says how to reach the existing cluster."""
+
+    kubeconfig_context: str = ""
+    """Which of the file's contexts; default: its current one."""
+
     poll_s: float = Field(default=5, gt=0, le=60)
     """Seconds between two looks at something that is on its way."""
 
@@ -38,6 +56,12 @@ class FunctionSettings(Settings):
     def clusters_in(self) -> str:
         """The project of the bursts' clusters."""
         return self.burst_project or self.project
+
+    @model_validator(mode="after")
+    def _existing_cluster_is_reachable(self) -> Self:
+        if (self.clusters is ClusterKind.EXISTING) != (self.kubeconfig is not None):
+            raise ValueError("set kubeconfig where clusters is `existing`, and only there")
+        return self
 
 
 F = TypeVar("F", bound=FunctionSettings)

@@ -11,6 +11,9 @@ from overspill_teardown.settings import TeardownSettings
 MODELS = {"provision": ProvisionSettings, "teardown": TeardownSettings}
 
 LEFT = {
+    "clusters": "Terraform deploys bursts at GKE",
+    "kubeconfig": "as clusters",
+    "kubeconfig_context": "as clusters",
     "budget_s": "its default fits the function's time-out",
     "poll_s": "its default fits the APIs' quotas",
     "stockout_timeout_s": "its default fits how GKE reports",

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
-    from overspill_shared.clusters import Cluster
-    from overspill_shared.ports import KubernetesApi
-
 
 @functions_framework.cloud_event  # type: ignore[untyped-decorator] # it has no types
 def provision(event: CloudEvent) -> None:
@@ -85,14 +82,15 @@ def limits_of(settings: ProvisionSettings) -> Limits:
 
 
 def _ports(settings: ProvisionSettings) -> Ports:
-    from overspill_shared.adapters.gcp_clients import cluster_manager_client
-    from overspill_shared.adapters.gke import GkeClusters
+    from overspill_shared.adapters.cluster_access import open_access
 
+    clock = SystemClock()
+    access = open_access(settings, os.environ, clock, site=settings.gke_site())
     return Ports(
-        clusters=GkeClusters(cluster_manager_client(os.environ), settings.clusters_in, site=settings.gke_site()),
-        connect=_connect,
+        clusters=access.clusters,
+        connect=access.connect,
         operator_manifest=functools.cache(functools.partial(_load_operator_manifest, settings)),
-        clock=SystemClock(),
+        clock=clock,
     )
 
 
@@ -100,13 +98,6 @@ def _publisher(settings: ProvisionSettings) -> Any:
     from overspill_shared.adapters.pubsub_publisher import PubSubPublisher
 
     return PubSubPublisher(settings.project)
-
-
-def _connect(cluster: Cluster) -> KubernetesApi:
-    from overspill_shared.adapters.gcp_clients import access_token
-    from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
-
-    return KubernetesApiClient(cluster.endpoint, cluster.ca_pem, access_token)
 
 
 def _load_operator_manifest(settings: ProvisionSettings) -> tuple[dict[str, Any], ...]:

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
-    from overspill_shared.clusters import Cluster
-    from overspill_shared.ports import KubernetesApi
-
 CLUSTER_RETRY_S: Final = 2.0
 """A cluster's API that cannot be reached is given up soon: bursts can be judged, and removed, without it."""
 
@@ -73,18 +70,11 @@ def _handler() -> Callable[..., None]:
 
 
 def _ports(settings: TeardownSettings) -> Ports:
-    from overspill_shared.adapters.gcp_clients import cluster_manager_client
-    from overspill_shared.adapters.gke import GkeClusters
+    from overspill_shared.adapters.cluster_access import open_access
 
-    clusters = GkeClusters(cluster_manager_client(os.environ), settings.clusters_in)
-    return Ports(clusters=clusters, connect=_connect, clock=SystemClock())
-
-
-def _connect(cluster: Cluster) -> KubernetesApi:
-    from overspill_shared.adapters.gcp_clients import access_token
-    from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
-
-    return KubernetesApiClient(cluster.endpoint, cluster.ca_pem, access_token, retry_for_s=CLUSTER_RETRY_S)
+    clock = SystemClock()
+    access = open_access(settings, os.environ, clock, retry_for_s=CLUSTER_RETRY_S)
+    return Ports(clusters=access.clusters, connect=access.connect, clock=clock)
 
 
 def _publisher(settings: TeardownSettings) -> Any:

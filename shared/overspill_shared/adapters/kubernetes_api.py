@@ -40,19 +40,26 @@ class KubernetesApiClient:
     """Implements ports.KubernetesApi for one cluster."""
 
     def __init__(
-        self, endpoint: str, ca_pem: bytes, access_token: Callable[[], str], *, retry_for_s: float = 10
+        self,
+        endpoint: str,
+        ca_pem: bytes,
+        access_token: Callable[[], str],
+        *,
+        retry_for_s: float = 10,
+        configuration: Any = None,
     ) -> None:
         """Prepare a connection to https://`endpoint`; nothing is sent yet.
 
         `ca_pem` vouches for the server's certificate (empty: the public authorities do). A server that cannot be
         reached is tried again for `retry_for_s` seconds a call: a new cluster's comes up a little after the cluster.
+        A `configuration` (adapters.kubeconfig) says how to connect instead of all that comes before.
         """
         self._token = _ReusedToken(access_token)
         # The client takes the authority's certificate as a file only.
         self._ca_file = tempfile.NamedTemporaryFile(prefix="overspill-", suffix=".crt")  # noqa: SIM115 - lives as long as we do
         self._ca_file.write(ca_pem)
         self._ca_file.flush()
-        self._client = kubernetes_client.ApiClient(self._configuration(endpoint, bool(ca_pem)))
+        self._client = kubernetes_client.ApiClient(configuration or self._configuration(endpoint, bool(ca_pem)))
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(errors.Unavailable),

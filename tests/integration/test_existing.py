@@ -1,0 +1,73 @@
+"""Bursts in a cluster that is there already: the real functions, told so by two settings."""
+
+import pytest
+
+from overspill_local.cloud import EXISTING_CLUSTER
+from overspill_shared import names
+
+NODES_OF_OTHERS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "default"}}
+LOOK_ALIKE = names.cluster_name("ab" * 16)
+
+
+@pytest.fixture(scope="module")
+def cloud(start_cloud):
+    with start_cloud(has_existing_cluster=True) as running:
+        running.make_tap()
+        yield running
+
+
+@pytest.fixture
+def store(cloud):
+    """Give the existing cluster's objects."""
+    return cloud.cloud.kubernetes_store(EXISTING_CLUSTER)
+
+
+def snapshot(store, *, without):
+    """Give every object but those of some namespaces, and what a namespace's end leaves to nobody."""
+    objects = {}
+    for resource in store.resources:
+        for item in store.list_objects(resource):
+            metadata = item["metadata"]
+            if metadata["name"] not in without and metadata.get("namespace") not in without:
+                key = (item["kind"], metadata.get("namespace"), metadata["name"])
+                objects[key] = metadata["resourceVersion"]
+    return objects
+
+
+def test_burst_is_a_namespace_and_all_else_stays_as_it_is(cloud, store, request_here, teardown_of):
+    first = request_here()
+    cloud.publish(first)
+    assert cloud.wait_for_kind(first.burst_id, "ready")[-1] == "ready"
+    store.create(NODES_OF_OTHERS)
+    store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": LOOK_ALIKE}})
+    other = request_here()
+    namespaces = {names.cluster_name(burst.burst_id) for burst in (first, other)}
+    before = snapshot(store, without={*namespaces, "overspill-bursts"})
+
+    cloud.publish(other)
+    cloud.wait_for_kind(other.burst_id, "ready")
+    assert cloud.clusters() == (), "no cluster is made at GKE"
+    for burst in (other, first):
+        cloud.publish(teardown_of(burst))
+        cloud.wait_for_kind(burst.burst_id, "removed")
+
+    assert snapshot(store, without={*namespaces, "overspill-bursts"}) == before
+    namespace = store.resources.find("", "v1", "namespaces")
+    assert not namespaces & {item["metadata"]["name"] for item in store.list_objects(namespace)}
+
+
+def test_late_duplicate_makes_nothing_anew(cloud, store, request_here, teardown_of):
+    request = request_here()
+    cloud.publish(request)
+    cloud.wait_for_kind(request.burst_id, "ready")
+    cloud.publish(teardown_of(request))
+    cloud.wait_for_kind(request.burst_id, "removed")
+
+    cloud.publish(request)
+    other = request_here()
+    cloud.publish(other)
+    cloud.wait_for_kind(other.burst_id, "ready")
+
+    assert store.find(store.resources.find("", "v1", "namespaces"), None, names.cluster_name(request.burst_id)) is None
+    cloud.publish(teardown_of(other))
+    cloud.wait_for_kind(other.burst_id, "removed")
