@@ -55,6 +55,14 @@ def test_up_says_what_clients_need_and_ends_cleanly_on_sigterm(up):
     assert cloud.stop() == 0
 
 
+def test_up_sweeps_as_often_as_it_is_told(up):
+    cloud = up("--flux", "stand-in", "--sweep-seconds", "0.2")
+    events = map(json.loads, cloud.process.stdout)
+    done = next(event for event in events if event.get("message") == "sweep.done")
+    assert (done["bursts"], done["to_be_removed"]) == (0, 0)
+    assert cloud.stop() == 0
+
+
 def test_up_takes_nothing_of_it_from_its_own_environment(up):
     foreign = {
         "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",

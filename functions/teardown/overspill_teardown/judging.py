@@ -48,7 +48,7 @@ Verdict = Keep | End
 
 
 def judge(cluster: Cluster, inside: Inside | None, *, now: float, forgotten_after_s: float) -> Verdict:
-    """Tell whether a cluster that is ours may exist; `inside` is None where its Kubernetes API shows nothing.
+    """Tell whether a cluster that is ours may exist; `inside` is None where nothing is known of it.
 
     A burst that never came to hold a lease is forgotten `forgotten_after_s` after its creation. A provision may work on
     it until then, and an agent that lives ends it long before.
@@ -63,7 +63,7 @@ def judge(cluster: Cluster, inside: Inside | None, *, now: float, forgotten_afte
     if cluster.status not in USABLE:
         return _forgotten(f"it is {cluster.status}, {age_s:.0f} s after its creation", is_old=is_old)
     if inside is None:
-        return Keep(reason="its Kubernetes API shows nothing, and its labels give it time")
+        return Keep(reason="nothing is known of what is inside, and its labels give it time")
     if inside.lease is not None:
         left_s = inside.lease.expires_at - now
         if inside.lease.has_lapsed(now):

@@ -321,3 +321,34 @@ def test_teardown_closes_every_connection(site, teardown_request):
     site.deliver(teardown_request())
 
     assert site.kubernetes.closed == len(site.connected) > 0
+
+
+def awkward(site):
+    """Have a burst lapse that has a load balancer, while a zone does not answer."""
+    site.put()
+    site.put_service("web")
+    site.put_lease(-1)
+    site.clusters.missing_zones = {"europe-west4-a"}
+
+
+def test_teardown_killed_at_any_call_of_an_awkward_end_arrives_there_all_the_same(site, teardown_request, interrupted):
+    awkward(site)
+    for point in range(200):
+        site.faults.calls.clear()
+        site.faults.kill_at = point
+        if point > 60:
+            site.clusters.missing_zones = set()
+        try:
+            site.deliver(teardown_request(reason="lease-lapsed"))
+        except interrupted:
+            continue
+        except NotYet:
+            continue
+        break
+    else:
+        pytest.fail("it never came to an end")
+
+    assert site.clusters.known == {}
+    assert site.kinds[-1] == "removed"
+    assert site.receipts[-1].is_clean
+    assert not any(receipt.is_clean for receipt in site.receipts[:-1])

@@ -1,8 +1,11 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from overspill_shared.clusters import ClusterListing, ClusterOperation, ClusterStatus, OperationKind
+from overspill_shared import names
+from overspill_shared.clusters import Cluster, ClusterListing, ClusterOperation, ClusterStatus, OperationKind
 from overspill_shared.errors import RequestRefused
 from overspill_shared.messages import TeardownReason
 from overspill_teardown.judging import End, Keep
@@ -147,3 +150,51 @@ def test_check_request_of_another_deployment_is_refused(teardown_request):
 
     with pytest.raises(RequestRefused, match="deployment is prod, this function's is test"):
         check_request(teardown_request(), deployment="test")
+
+
+LABELS = names.cluster_labels(deployment="prod", lead="lead", burst="a" * 32, generation=1, expires_at=1e9)
+TIMES = st.none() | st.floats(NOW - 1000, NOW)
+
+
+@st.composite
+def clusters_like_ours(draw):
+    """Give a cluster of the burst of `LABELS`, or one that differs from it in something."""
+    labels = {
+        **LABELS,
+        **draw(st.dictionaries(st.sampled_from(sorted(LABELS)), st.sampled_from(["", "true", "other"]))),
+    }
+    name = draw(st.sampled_from([names.cluster_name("a" * 32), names.cluster_name("b" * 32)]))
+    status = draw(st.sampled_from(list(ClusterStatus)))
+    return Cluster(name=name, zone="us-central1-a", status=status, labels=labels, created_at=NOW)
+
+
+observations = st.builds(
+    Observed,
+    cluster=st.none() | clusters_like_ours(),
+    operations=st.lists(st.sampled_from([CREATED, CREATING, DELETED, DELETING]), max_size=3).map(tuple),
+    missing_zones=st.lists(st.sampled_from(["us-east1-b", "us-east1-c"]), max_size=2).map(tuple),
+    verdict=st.sampled_from([None, KEEP, END]),
+    load_balancers=st.lists(st.builds(LoadBalancer, service=st.just("web"), deleted_at=TIMES), max_size=3).map(tuple),
+)
+
+
+@given(observed=observations, reason=st.sampled_from(list(TeardownReason)))
+def test_plan_deletes_only_what_is_ours_and_ends_only_on_whole_answers(teardown_request, observed, reason):
+    request = teardown_request(burst_id="a" * 32, reason=reason)
+
+    step = plan(request, observed, now=NOW)
+
+    cluster = observed.cluster
+    if isinstance(step, Delete | RemoveServices):
+        assert step.cluster is cluster
+        assert cluster.name == names.cluster_name("a" * 32)
+        assert {key: cluster.labels[key] for key in ("overspill", "deployment", "lead", "burst-id")} == {
+            key: LABELS[key] for key in ("overspill", "deployment", "lead", "burst-id")
+        }
+        assert reason not in ("sweep", "lease-lapsed") or observed.verdict is not KEEP
+    if isinstance(step, Removed):
+        assert cluster is None
+        assert not observed.missing_zones
+        assert all(operation.is_done for operation in observed.operations)
+    if isinstance(step, Cancel):
+        assert reason in ("sweep", "lease-lapsed")

@@ -121,3 +121,19 @@ def test_why_not_cluster_with_a_look_alike_name_and_a_label_amiss(site, lease_re
 
     assert why_not(renewal, site.make(), now=site.clock.now()) is None
     assert "beyond doubt" in why_not(renewal, site.make(labels={label: "other"}), now=site.clock.now())
+
+
+def test_renew_killed_anywhere_is_made_good_by_the_next_delivery(site, lease_renewal, interrupted):
+    site.put_lease(600)
+    for point in range(20):
+        site.faults.calls.clear()
+        site.faults.kill_at = point
+        try:
+            site.renew(lease_renewal(expires_at=site.clock.now() + 1800))
+        except interrupted:
+            continue
+        break
+
+    assert point == 3
+    assert site.lease_left_s == pytest.approx(1800, abs=0.001)
+    assert site.kubernetes.closed == len(site.connected)

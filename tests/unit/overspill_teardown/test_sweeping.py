@@ -144,6 +144,25 @@ def test_sweep_that_cannot_publish_goes_on_with_the_others_and_comes_again(site)
     assert len(site.publisher.events) == 1
 
 
+def test_sweep_killed_anywhere_is_made_good_by_the_next(site, interrupted):
+    site.put()
+    site.put(about=OTHER)
+    site.put_lease(-1)
+    site.put_lease(-1, **OTHER)
+    for point in range(50):
+        site.faults.calls.clear()
+        site.faults.kill_at = point
+        try:
+            requests = site.sweep()
+        except interrupted:
+            continue
+        break
+
+    assert point > 3
+    assert len({request.burst_id for request in requests}) == 2
+    assert site.kubernetes.closed == len(site.connected)
+
+
 def test_sweep_that_cannot_list_raises(site):
     site.faults.order("list", Unavailable("no answer."))
 
