@@ -12,6 +12,8 @@ from google.cloud.container_v1 import types
 
 ClusterMessage: TypeAlias = Any
 """A google.container.v1.Cluster."""
+NodePoolMessage: TypeAlias = Any
+"""A google.container.v1.NodePool."""
 OperationMessage: TypeAlias = Any
 """A google.container.v1.Operation."""
 RequestMessage: TypeAlias = Any
@@ -27,6 +29,7 @@ ClusterStatus = types.Cluster.Status
 ConditionCode = types.StatusCondition.Code
 NodePoolStatus = types.NodePool.Status
 OperationStatus = types.Operation.Status
+ReleaseChannel = types.ReleaseChannel
 OperationType = types.Operation.Type
 
 

@@ -15,14 +15,20 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
+from overspill_local.gke.protobufs import ReleaseChannel
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overspill_local.gke.protobufs import ClusterMessage
+    from overspill_local.gke.protobufs import ClusterMessage, NodePoolMessage
 
 ANY_LOCATION: Final = "-"
 """In a list's parent: every location of the project."""
 MAX_LABELS: Final = 64
+MIN_DISK_GB: Final = 10
+MAX_EXCLUSION_S: Final = 30 * 24 * 3600
+UNSPECIFIED: Final = ReleaseChannel.Channel.UNSPECIFIED
+REGULAR: Final = ReleaseChannel.Channel.REGULAR
 
 _CLUSTER_NAME: Final = r"(?:[a-z](?:[-a-z0-9]{0,38}[a-z0-9])?)"
 _LABEL_KEY: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -122,8 +128,8 @@ def parse_node_pool_name(name: str) -> tuple[ClusterKey, str]:
     return parse_cluster_name(cluster), pool
 
 
-def check_cluster(cluster: ClusterMessage) -> None:
-    """Refuse a cluster that GKE would refuse to create.
+def check_cluster(cluster: ClusterMessage, project: str) -> None:
+    """Refuse a cluster that GKE would refuse to create in a project.
 
     Raises ApiError INVALID_ARGUMENT naming the field. Sources: the documentation of Cluster.name and
     Cluster.node_pools in google.container.v1; GKE's answers to bad names and labels.
@@ -131,6 +137,8 @@ def check_cluster(cluster: ClusterMessage) -> None:
     _check_cluster_name(cluster.name)
     _check_labels(cluster.resource_labels)
     _check_node_pools(cluster)
+    _check_maintenance(cluster)
+    _check_identity(cluster, project)
 
 
 def check_node_count(count: int) -> None:
@@ -180,10 +188,46 @@ def _check_node_pools(cluster: ClusterMessage) -> None:
         if not re.fullmatch(_CLUSTER_NAME, name) or names.count(name) > 1:
             raise _invalid("cluster.node_pools.name", name, "it must be unique and a valid name")
     for pool in cluster.node_pools:
-        if pool.initial_node_count < 0:
-            raise _invalid(
-                "cluster.node_pools.initial_node_count", str(pool.initial_node_count), "it must not be negative"
-            )
+        _check_node_pool(pool)
+        _check_management(pool, cluster.release_channel.channel if cluster.HasField("release_channel") else REGULAR)
+
+
+def _check_node_pool(pool: NodePoolMessage) -> None:
+    field, count = "cluster.node_pools.initial_node_count", pool.initial_node_count
+    if count < 0:
+        raise _invalid(field, str(count), "it must not be negative")
+    limits = pool.autoscaling
+    if limits.enabled and not limits.min_node_count <= count <= limits.max_node_count:
+        rule = f"it must lie within the autoscaling limits, {limits.min_node_count} to {limits.max_node_count}"
+        raise _invalid(field, str(count), rule)
+    size = pool.config.disk_size_gb
+    if 0 < size < MIN_DISK_GB:
+        raise _invalid("cluster.node_pools.config.disk_size_gb", str(size), f"it must be at least {MIN_DISK_GB}")
+
+
+def _check_management(pool: NodePoolMessage, channel: int) -> None:
+    """In a release channel, which a cluster is in unless it says otherwise, GKE upgrades and repairs nodes."""
+    if not pool.HasField("management") or channel == UNSPECIFIED:
+        return
+    if not (pool.management.auto_upgrade and pool.management.auto_repair):
+        name = ReleaseChannel.Channel(channel).name
+        message = f"Auto_upgrade and auto_repair cannot be false when release_channel {name} is set."
+        raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def _check_maintenance(cluster: ClusterMessage) -> None:
+    """Apply the limits of exclusions: GKE takes one of the scope NO_UPGRADES for 30 days at most."""
+    for name, window in cluster.maintenance_policy.window.maintenance_exclusions.items():
+        length_s = window.end_time.seconds - window.start_time.seconds
+        if not 0 < length_s <= MAX_EXCLUSION_S:
+            field = f"cluster.maintenance_policy.window.maintenance_exclusions[{name}]"
+            raise _invalid(field, f"{length_s} s", "an exclusion of all upgrades lasts 30 days at most")
+
+
+def _check_identity(cluster: ClusterMessage, project: str) -> None:
+    pool = cluster.workload_identity_config.workload_pool
+    if pool and pool != f"{project}.svc.id.goog":
+        raise _invalid("cluster.workload_identity_config.workload_pool", pool, "it must be PROJECT.svc.id.goog")
 
 
 def _invalid(field: str, value: str, rule: str) -> ApiError:

@@ -123,7 +123,7 @@ class GkeServer:
 
     def _create_cluster(self, request: RequestMessage) -> OperationMessage:
         location = requests.parse_location(request.parent)
-        requests.check_cluster(request.cluster)
+        requests.check_cluster(request.cluster, location.project)
         return self._control_plane.create(location, request.cluster)
 
     def _delete_cluster(self, request: RequestMessage) -> OperationMessage:

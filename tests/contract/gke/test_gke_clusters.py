@@ -29,6 +29,7 @@ from overspill_shared.errors import (
     TokenRefused,
     Unavailable,
 )
+from overspill_shared.gke_site import GkeSite, ReleaseChannel
 from overspill_shared.templates import NodeShape
 
 ZONE = "us-central1-a"
@@ -118,6 +119,13 @@ def test_get_of_another_zone_is_none(slow_clusters):
     slow_clusters.create(ZONE, spec())
 
     assert slow_clusters.get("us-central1-b", NAME) is None
+
+
+@pytest.mark.parametrize("channel", ReleaseChannel)
+def test_create_is_taken_in_every_release_channel(gke, wait_for_status, channel):
+    GkeClusters(gke.client, "demo", site=GkeSite(release_channel=channel)).create(ZONE, spec())
+
+    wait_for_status(ClusterStatus.RUNNING)
 
 
 def test_get_tells_zone_pools_and_when_it_was_made(clusters, wait_for_status):

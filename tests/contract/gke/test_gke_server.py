@@ -89,6 +89,43 @@ def test_create_cluster_same_name_in_other_zone_is_another_cluster(gke):
             "cluster.node_pools.initial_node_count",
             id="negative-pool",
         ),
+        pytest.param(
+            {
+                "node_pools": [
+                    {"name": "a", "initial_node_count": 5, "autoscaling": {"enabled": True, "max_node_count": 4}}
+                ]
+            },
+            "cluster.node_pools.initial_node_count",
+            id="beyond-autoscaling",
+        ),
+        pytest.param(
+            {"node_pools": [{"name": "a", "initial_node_count": 1, "config": {"disk_size_gb": 9}}]},
+            "cluster.node_pools.config.disk_size_gb",
+            id="small-disk",
+        ),
+        pytest.param(
+            {"node_pools": [{"name": "a", "management": {"auto_repair": False}}]},
+            "Auto_upgrade and auto_repair cannot be false when release_channel REGULAR is set",
+            id="no-repair-in-a-channel",
+        ),
+        pytest.param(
+            {"workload_identity_config": {"workload_pool": "other.svc.id.goog"}},
+            "cluster.workload_identity_config.workload_pool",
+            id="foreign-workload-pool",
+        ),
+        pytest.param(
+            {
+                "maintenance_policy": {
+                    "window": {
+                        "maintenance_exclusions": {
+                            "x": {"start_time": "2026-01-01T00:00:00Z", "end_time": "2026-02-01T00:00:00Z"}
+                        }
+                    }
+                }
+            },
+            "maintenance_exclusions",
+            id="long-exclusion",
+        ),
         pytest.param({"resource_labels": {"Key": "v"}}, "cluster.resource_labels.key", id="label-key-capital"),
         pytest.param({"resource_labels": {"1key": "v"}}, "cluster.resource_labels.key", id="label-key-digit"),
         pytest.param({"resource_labels": {"k" * 64: "v"}}, "cluster.resource_labels.key", id="label-key-long"),

@@ -174,6 +174,20 @@ def test_named_templates_carry_all_that_is_set():
     assert template.model_dump(mode="json").items() >= {"name": "gpu", **TEMPLATE}.items()
 
 
+def test_load_reads_a_templates_volumes_and_names_a_wrong_key_in_one(file):
+    text = (
+        "[templates.hpc]\nmachine_type = 'c2-standard-60'\ncores = 30\nmemory_mib = 1\nzones = ['us-central1-a']\n"
+        "threads_per_core = 1\n[[templates.hpc.volumes]]\nname = 'home'\nmount_path = '/home'\n"
+        "nfs = { server = '10.0.0.2', path = '/vol1' }\n"
+    )
+
+    (volume,) = load_agent_settings({}, file=file(text)).templates["hpc"].volumes
+
+    assert (volume.mount_path, volume.nfs.server) == ("/home", "10.0.0.2")
+    assert "templates.hpc.volumes.0.read_olny" in refused(file=file(f"{text}read_olny = true\n")).text
+    assert "templates.hpc" in refused(file=file(text.replace("c2-standard-60", "h3-standard-88"))).text
+
+
 def test_named_templates_with_the_least_have_no_gpus_and_no_spot_nodes():
     least = {key: TEMPLATE[key] for key in ("machine_type", "cores", "memory_mib", "zones")}
 
