@@ -77,6 +77,9 @@ def up(
     sweep_seconds: Annotated[
         float, typer.Option(min=0.1, max=3600, help="Seconds between two sweeps for bursts that nobody wants.")
     ] = 30.0,
+    existing_cluster: Annotated[
+        bool, typer.Option("--existing-cluster", help="Bursts are namespaces of one Kubernetes cluster, not clusters.")
+    ] = False,
 ) -> None:
     """Serve an embedded cloud until SIGTERM, for a Flux instance and an agent of your own.
 
@@ -89,7 +92,11 @@ def up(
 
     kind = choose_flux(flux.value, os.environ.get("PATH"))
     options = CloudOptions(
-        flux=kind, pubsub=_checked_pubsub(pubsub), create_s=create_seconds, sweep_every_s=sweep_seconds
+        flux=kind,
+        pubsub=_checked_pubsub(pubsub),
+        create_s=create_seconds,
+        sweep_every_s=sweep_seconds,
+        has_existing_cluster=existing_cluster,
     )
     raise typer.Exit(serve_cloud(options, as_json=as_json))
 

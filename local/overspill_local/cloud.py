@@ -266,7 +266,9 @@ class EmbeddedCloud:
         self._stack.push_async_callback(self._backend.down, EXISTING_CLUSTER)
         self._endpoints["kubernetes"] = endpoint.host_port
         file = self.folder / "kubeconfig"
+        file.touch(mode=0o600)
         file.write_text(json.dumps(kubeconfig(endpoint, self._metadata.token)))
+        self._endpoints["kubeconfig"] = str(file)
         return {"OVERSPILL_CLUSTERS": "existing", "OVERSPILL_KUBECONFIG": str(file)}
 
     def _trusted_authorities(self) -> Path:

@@ -63,6 +63,13 @@ def test_up_sweeps_as_often_as_it_is_told(up):
     assert cloud.stop() == 0
 
 
+def test_up_with_an_existing_cluster_says_how_to_reach_it(up):
+    cloud = up("--flux", "stand-in", "--existing-cluster")
+    content = json.loads(Path(cloud.ready["endpoints"]["kubeconfig"]).read_text())
+    assert content["clusters"][0]["cluster"]["server"] == f"https://{cloud.ready['endpoints']['kubernetes']}"
+    assert cloud.stop() == 0
+
+
 def test_up_takes_nothing_of_it_from_its_own_environment(up):
     foreign = {
         "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
