@@ -14,6 +14,7 @@ locals {
     provision = merge(local.common_environment, local.guardrails, local.site, {
       OVERSPILL_OPERATOR_MANIFEST        = var.operator_manifest.url
       OVERSPILL_OPERATOR_MANIFEST_SHA256 = var.operator_manifest.sha256
+      OVERSPILL_OPERATOR_IMAGE           = var.operator_image
     })
     teardown = local.common_environment
   }

@@ -259,6 +259,16 @@ variable "allowed_lead_names" {
   default     = []
 }
 
+variable "operator_image" {
+  description = "The Flux Operator's image by its digest, for its manifest names a tag: `crane digest ghcr.io/flux-framework/flux-operator:latest` tells today's, to be given as ghcr.io/flux-framework/flux-operator@sha256:DIGEST."
+  type        = string
+
+  validation {
+    condition     = can(regex("@sha256:[0-9a-f]{64}$", var.operator_image))
+    error_message = "operator_image needs IMAGE@sha256:DIGEST: a tag may mean something else tomorrow."
+  }
+}
+
 variable "operator_manifest" {
   description = "The Flux Operator's manifest that is installed on burst clusters: an https URL that never changes, and its SHA-256."
   type = object({

@@ -3,10 +3,11 @@
 mock_provider "google" {}
 
 variables {
-  project      = "my-project"
-  region       = "us-central1"
-  public_key   = "overspill-public-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-  private_keys = "overspill-private-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+  project        = "my-project"
+  region         = "us-central1"
+  public_key     = "overspill-public-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+  private_keys   = "overspill-private-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+  operator_image = "ghcr.io/flux-framework/flux-operator@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
   templates = {
     default = {
       machine_type = "c2-standard-8"

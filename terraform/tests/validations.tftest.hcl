@@ -3,10 +3,11 @@
 mock_provider "google" {}
 
 variables {
-  project      = "my-project"
-  region       = "us-central1"
-  public_key   = "overspill-public-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-  private_keys = "overspill-private-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+  project        = "my-project"
+  region         = "us-central1"
+  public_key     = "overspill-public-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+  private_keys   = "overspill-private-key:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+  operator_image = "ghcr.io/flux-framework/flux-operator@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
   templates = {
     default = {
       machine_type = "c2-standard-8"
@@ -33,6 +34,7 @@ run "wrong_by_itself" {
     max_nodes_per_burst   = 0
     max_lifetime_s        = 60
     max_message_age_s     = 0
+    operator_image        = "ghcr.io/flux-framework/flux-operator:latest"
     operator_manifest     = { url = "http://example.com/operator.yaml", sha256 = "abc" }
     agent                 = { max_lifetime_s = "1" }
     iam_mode              = "owner"
@@ -57,6 +59,7 @@ run "wrong_by_itself" {
     var.max_nodes_per_burst,
     var.max_lifetime_s,
     var.max_message_age_s,
+    var.operator_image,
     var.operator_manifest,
     var.agent,
     var.iam_mode,

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from overspill_shared.errors import Conflict, NotFound
 from overspill_shared.pods import Pod, PodPhase
 
-CLUSTER_SCOPED = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "Node", "PriorityClass"}
+CLUSTER_SCOPED = {
+    "Namespace",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+}
 MADE_BY_DEFINITION = {"MiniCluster": "miniclusters.flux-framework.org"}
 
 

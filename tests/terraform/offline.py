@@ -26,6 +26,7 @@ VARIABLES = {
     "public_key": f"overspill-public-key:v1:{KEY}",
     "private_keys": f"overspill-private-key:v1:{KEY}\n",
     "alert_email": "hpc@example.com",
+    "operator_image": f"ghcr.io/flux-framework/flux-operator@sha256:{'a' * 64}",
     "leads": {
         "lead": {"namespace": "flux", "slots": {"burst-0": "hpc", "gpu-0": "gpu"}},
         "other": {"service_account": "flux", "identity_project": "other-project", "host": "10.1.2.3", "port": 8051},

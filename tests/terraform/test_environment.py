@@ -14,6 +14,7 @@ LEFT = {
     "clusters": "Terraform deploys bursts at GKE",
     "kubeconfig": "as clusters",
     "kubeconfig_context": "as clusters",
+    "deadman_image": "its default is Docker Hub's own, which nodes reach by Cloud NAT",
     "budget_s": "its default fits the function's time-out",
     "poll_s": "its default fits the APIs' quotas",
     "stockout_timeout_s": "its default fits how GKE reports",

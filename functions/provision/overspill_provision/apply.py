@@ -16,7 +16,7 @@ from overspill_provision.plan import is_ours, plan
 from overspill_provision.steps import Observed, Step
 from overspill_shared import names
 from overspill_shared.budget import Budget
-from overspill_shared.clusters import USABLE, Cluster, ClusterListing, ClusterStatus, OperationKind
+from overspill_shared.clusters import BURST_POOL, USABLE, Cluster, ClusterListing, ClusterStatus, OperationKind
 from overspill_shared.errors import AlreadyExists, CloudError, ConfigError, OverspillError
 from overspill_shared.messages import EventKind
 from overspill_shared.sealing import Binding, Keys, unseal
@@ -41,8 +41,8 @@ class Ports:
     clusters: Clusters
     connect: Callable[[Cluster], KubernetesApi]
     """Opens a cluster's Kubernetes API."""
-    operator_manifest: Callable[[], Sequence[dict[str, Any]]]
-    """Reads the Flux Operator's manifest; raises ConfigError or Unavailable."""
+    operator: Callable[[], Sequence[dict[str, Any]]]
+    """Gives the Flux Operator's objects as they are to be installed; raises ConfigError or Unavailable."""
     clock: Clock
 
 
@@ -52,6 +52,7 @@ class Policy:
 
     limits: Limits
     private_keys: Secret
+    deadman_image: str
     budget_s: float
     poll_s: float
 
@@ -65,7 +66,7 @@ def provision(request: BurstRequest, reporter: Reporter, *, ports: Ports, policy
     check_request(request, policy.limits)
     keys = unseal(request.sealed_keys, Binding.of(request), policy.private_keys)
     budget = Budget(ports.clock, budget_s=policy.budget_s, poll_s=policy.poll_s)
-    provisioning = _Provisioning(request, keys, reporter, ports, policy.limits, budget)
+    provisioning = _Provisioning(request, keys, reporter, ports, policy, budget)
     try:
         provisioning.run()
     finally:
@@ -76,14 +77,14 @@ class _Provisioning:
     """One delivery's work on one request."""
 
     def __init__(
-        self, request: BurstRequest, keys: Keys, reporter: Reporter, ports: Ports, limits: Limits, budget: Budget
+        self, request: BurstRequest, keys: Keys, reporter: Reporter, ports: Ports, policy: Policy, budget: Budget
     ) -> None:
         self._request = request
         self._cluster_name = names.cluster_name(request.burst_id)
         self._keys = keys
         self._reporter = reporter
         self._ports = ports
-        self._limits = limits
+        self._policy = policy
         self._budget = budget
         self._connection: KubernetesApi | None = None
         self._is_counted = False
@@ -136,7 +137,7 @@ class _Provisioning:
         return plan(
             self._request,
             self._observe(),
-            self._limits,
+            self._policy.limits,
             now=self._ports.clock.now(),
         )
 
@@ -224,7 +225,7 @@ class _Provisioning:
 
     def _create(self, step: steps.CreateCluster) -> None:
         # A manifest that cannot be used is found out before anything costs money.
-        self._ports.operator_manifest()
+        self._ports.operator()
         self._report(EventKind.ACCEPTED)
         try:
             self._ports.clusters.create(self._request.zone, step.spec)
@@ -233,7 +234,7 @@ class _Provisioning:
         self._report(EventKind.CLUSTER_CREATING)
 
     def _deploy(self, step: steps.Deploy) -> None:
-        from overspill_provision.burst_objects import deploy  # noqa: PLC0415 - slow, and seldom needed
+        from overspill_provision.burst_objects import Installation, deploy  # noqa: PLC0415 - slow, and seldom needed
 
         began_at = self._ports.clock.now()
         self._report(EventKind.CLUSTER_RUNNING, create_s=began_at - step.cluster.created_at)
@@ -241,7 +242,11 @@ class _Provisioning:
             self._request,
             self._keys,
             self._kubernetes(step.cluster),
-            operator_manifest=self._ports.operator_manifest(),
+            Installation(
+                operator=self._ports.operator(),
+                deadman_image=self._policy.deadman_image,
+                has_pools=step.cluster.pool(BURST_POOL) is not None,
+            ),
             now=began_at,
             pause=self._budget.pause,
         )
@@ -251,7 +256,8 @@ class _Provisioning:
     def _resize(self, step: steps.ResizeMiniCluster) -> None:
         from overspill_provision.burst_objects import resize  # noqa: PLC0415 - slow, and seldom needed
 
-        resize(self._request, self._kubernetes(step.cluster), made_at=step.made_at)
+        has_pools = step.cluster.pool(BURST_POOL) is not None
+        resize(self._request, self._kubernetes(step.cluster), made_at=step.made_at, has_pools=has_pools)
 
     def _report_pods(self, step: steps.AwaitPods) -> None:
         """Tell that pods are on their way, and once more when something new keeps them from running."""

@@ -6,24 +6,26 @@ once a cluster runs, not when the function starts.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from overspill_provision.operator_install import install_operator, missing_of_operator
 from overspill_provision.steps import BurstObjects
-from overspill_shared import lease, minicluster
-from overspill_shared.errors import ConfigError
+from overspill_shared import lease, minicluster, volume_objects
+from overspill_shared.deadman import build_deadman
+from overspill_shared.errors import CloudError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from overspill_shared.messages import BurstRequest
     from overspill_shared.ports import KubernetesApi
     from overspill_shared.sealing import Keys
+    from overspill_shared.volumes import Volume
 
 API_VERSION: Final = "flux-framework.org/v1alpha2"
 KIND: Final = "MiniCluster"
-CRD: Final = ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "miniclusters.flux-framework.org")
-
 Manifest = dict[str, Any]
 
 
@@ -43,7 +45,7 @@ def observe_objects(request: BurstRequest, kubernetes: KubernetesApi) -> BurstOb
     )
 
 
-def resize(request: BurstRequest, kubernetes: KubernetesApi, *, made_at: float) -> None:
+def resize(request: BurstRequest, kubernetes: KubernetesApi, *, made_at: float, has_pools: bool) -> None:
     """Give a burst's MiniCluster, made at `made_at`, another size; 0 removes it. Repeating it changes nothing.
 
     The revision is recorded first: from then on, an older request is stale. Raises CloudError.
@@ -53,59 +55,97 @@ def resize(request: BurstRequest, kubernetes: KubernetesApi, *, made_at: float) 
         # The operator takes a size of 0 for a mistake, and restores the old one.
         kubernetes.delete(API_VERSION, KIND, request.slot.name, namespace=minicluster.namespace_name(request))
     else:
-        kubernetes.apply(minicluster.build_minicluster(request, now=made_at))
+        kubernetes.apply(minicluster.build_minicluster(request, now=made_at, has_pools=has_pools))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What is put into a cluster beside the burst itself."""
+
+    operator: Sequence[Manifest]
+    """As `operator_install.prepare_operator` gives it."""
+    deadman_image: str
+    has_pools: bool
+    """Whether the cluster has Overspill's node pools, with their labels and taint."""
 
 
 def deploy(
     request: BurstRequest,
     keys: Keys,
     kubernetes: KubernetesApi,
+    installation: Installation,
     *,
-    operator_manifest: Iterable[Manifest],
     now: float,
     pause: Callable[[str], None],
 ) -> None:
-    """Install the operator, then create the burst's namespace, Secret, Lease and MiniCluster; repeating is harmless.
+    """Put operator, dead-man and burst into a cluster; repeating it is harmless.
 
-    The MiniCluster comes last: where it is seen, all the rest is there. `pause` waits, and raises once there is no
-    time left. Raises CloudError.
+    First comes the Lease, so that renewals find it; last comes the MiniCluster: where it is seen, all the rest is
+    there. `pause` waits, and raises once there is no time left. Raises CloudError, or ConfigError for a volume that
+    cannot be mounted.
     """
-    for document in operator_manifest:
-        kubernetes.apply(document)
-    while not _is_established(kubernetes.read(*CRD)):
-        pause("the MiniCluster definition is not established yet")
     kubernetes.apply(minicluster.build_namespace(request))
+    _hold_lease(request, kubernetes, now=now)
+    install_operator(kubernetes, installation.operator)
     kubernetes.apply(minicluster.build_secret(request, keys))
-    _ensure_lease(request, kubernetes, now=now)
-    kubernetes.apply(minicluster.build_minicluster(request, now=now))
+    for manifest in build_deadman(request, image=installation.deadman_image, has_pools=installation.has_pools):
+        kubernetes.apply(manifest)
+    _apply_volumes(request, kubernetes)
+    while missing := missing_of_operator(kubernetes, installation.operator):
+        pause(missing)
+    kubernetes.apply(minicluster.build_minicluster(request, now=now, has_pools=installation.has_pools))
 
 
-def _ensure_lease(request: BurstRequest, kubernetes: KubernetesApi, *, now: float) -> None:
-    """Give the burst its first lease; one that is there may have been renewed, and stays."""
+def _hold_lease(request: BurstRequest, kubernetes: KubernetesApi, *, now: float) -> None:
+    """Give the burst its first lease; one that is there may have been renewed, and stays.
+
+    Raises CloudError if it has lapsed: what is made now would have no right to exist.
+    """
     namespace = minicluster.namespace_name(request)
-    if kubernetes.read(lease.API_VERSION, lease.KIND, lease.NAME, namespace=namespace) is None:
-        kubernetes.apply(lease.build_lease(request, now=now))
+    held = kubernetes.read(lease.API_VERSION, lease.KIND, lease.NAME, namespace=namespace)
+    wanted = held or lease.build_lease(request, now=now)
+    if lease.read_lease(wanted).has_lapsed(now):
+        raise CloudError(
+            "the burst's lease has lapsed before its MiniCluster was made: its agent did not renew it.",
+            remedy="Look at the agent's log; raise its lease_s if clusters take longer than that to be made.",
+            code="lease-lapsed",
+        )
+    if held is None:
+        kubernetes.apply(wanted)
+
+
+def _apply_volumes(request: BurstRequest, kubernetes: KubernetesApi) -> None:
+    for volume in request.template.volumes:
+        for manifest in _volume_objects(request, volume, kubernetes):
+            metadata = manifest["metadata"]
+            place = {"namespace": metadata.get("namespace")}
+            # Once bound they bear Kubernetes' own marks, which an apply over them would take away.
+            if kubernetes.read(manifest["apiVersion"], manifest["kind"], metadata["name"], **place) is None:
+                kubernetes.apply(manifest)
+
+
+def _volume_objects(request: BurstRequest, volume: Volume, kubernetes: KubernetesApi) -> tuple[Manifest, ...]:
+    if volume.nfs is not None:
+        return volume_objects.build_export(request, volume)
+    if volume.claim is not None:
+        return volume_objects.build_claim(request, volume, _bound_volume(volume, kubernetes))
+    return ()
+
+
+def _bound_volume(volume: Volume, kubernetes: KubernetesApi) -> Manifest:
+    namespace, name = volume_objects.claim_place(volume)
+    claim = kubernetes.read("v1", "PersistentVolumeClaim", name, namespace=namespace) or {}
+    bound_to = (claim.get("spec") or {}).get("volumeName")
+    found = kubernetes.read("v1", "PersistentVolume", bound_to) if bound_to else None
+    if found is None:
+        raise ConfigError(
+            f"volume {volume.name}: the claim {volume.claim} {'is bound to no volume' if claim else 'does not exist'}.",
+            remedy="Make the claim, and wait until it is bound, before bursting; or correct the template.",
+            code="volume-claim",
+        )
+    return found
 
 
 def _made_at(found: Mapping[str, Any]) -> float:
     text = (found.get("metadata") or {}).get("creationTimestamp")
     return datetime.fromisoformat(text).timestamp() if text else 0.0
-
-
-def _is_established(definition: Mapping[str, Any] | None) -> bool:
-    """Tell whether the API server serves a definition's kind (CustomResourceDefinitionStatus.conditions)."""
-    conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
-    return any(item.get("type") == "Established" and item.get("status") == "True" for item in conditions)
-
-
-def check_operator_manifest(documents: Iterable[Manifest]) -> None:
-    """Check that a manifest defines the kind MiniCluster.
-
-    Raises ConfigError.
-    """
-    if not any((item["apiVersion"], item["kind"], item["metadata"].get("name")) == CRD for item in documents):
-        raise ConfigError(
-            f"operator_manifest does not define {CRD[2]}.",
-            remedy="Give the Flux Operator's manifest (examples/dist/flux-operator.yaml).",
-            code="operator-manifest",
-        )

@@ -54,6 +54,7 @@ def _handler() -> Callable[[Any], None]:
     policy = Policy(
         limits=limits_of(settings),
         private_keys=_read_private_keys(settings),
+        deadman_image=settings.deadman_image,
         budget_s=settings.budget_s,
         poll_s=settings.poll_s,
     )
@@ -89,7 +90,7 @@ def _ports(settings: ProvisionSettings) -> Ports:
     return Ports(
         clusters=access.clusters,
         connect=access.connect,
-        operator_manifest=functools.cache(functools.partial(_load_operator_manifest, settings)),
+        operator=functools.cache(functools.partial(_load_operator, settings)),
         clock=clock,
     )
 
@@ -100,13 +101,12 @@ def _publisher(settings: ProvisionSettings) -> Any:
     return PubSubPublisher(settings.project)
 
 
-def _load_operator_manifest(settings: ProvisionSettings) -> tuple[dict[str, Any], ...]:
-    from overspill_provision.burst_objects import check_operator_manifest
+def _load_operator(settings: ProvisionSettings) -> tuple[dict[str, Any], ...]:
+    from overspill_provision.operator_install import prepare_operator
     from overspill_shared.adapters.operator_manifest import load_operator_manifest
 
     documents = load_operator_manifest(settings.operator_manifest, settings.operator_manifest_sha256)
-    check_operator_manifest(documents)
-    return documents
+    return prepare_operator(documents, image=settings.operator_image)
 
 
 def _read_private_keys(settings: ProvisionSettings) -> Secret:

@@ -55,13 +55,10 @@ def install_operator(kubernetes: KubernetesApi, operator: Sequence[Manifest]) ->
         kubernetes.apply(document)
 
 
-def missing_of_definition(kubernetes: KubernetesApi) -> str:
-    """Say what is missing until MiniClusters can be made; empty if nothing is. Raises CloudError."""
-    return "" if _has(kubernetes.read(*CRD), "Established") else "the MiniCluster definition is not established yet"
-
-
 def missing_of_operator(kubernetes: KubernetesApi, operator: Sequence[Manifest]) -> str:
-    """Say what is missing until the operator runs; empty if nothing is. Raises CloudError."""
+    """Say what is missing until the operator runs, and its kind is served; empty if nothing is. Raises CloudError."""
+    if not _has(kubernetes.read(*CRD), "Established"):
+        return "the MiniCluster definition is not established yet"
     found = _read_deployment(kubernetes, operator) or {"metadata": {}}
     status = found.get("status") or {}
     if _has(found, "Available") and status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0):

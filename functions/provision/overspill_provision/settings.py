@@ -21,6 +21,8 @@ PRIVATE_RANGES: Final = tuple(
     ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
 
+PINNED_IMAGE: Final = r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,250}@sha256:[0-9a-f]{64}$"
+
 
 class ProvisionSettings(GkeSettings):
     """What the provision function is told by its deployment."""
@@ -71,6 +73,18 @@ class ProvisionSettings(GkeSettings):
 
     operator_manifest_sha256: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{64}$")
     """The manifest's hash: needed with a URL, compared with a path too where it is set."""
+
+    operator_image: str | None = Field(default=None, pattern=PINNED_IMAGE)
+    """The Flux Operator's image by its digest (IMAGE@sha256:…), instead of the manifest's; needed where the manifest
+    names a tag, as the operator's own does."""
+
+    deadman_image: str = Field(
+        default="docker.io/library/python:3.13.14-slim-trixie"
+        "@sha256:6771159cd4fa5d9bba1258caf0b82e6b73458c694d178ad97c5e925c2d0e1a91",
+        pattern=PINNED_IMAGE,
+    )
+    """Image by its digest that runs the dead-man's script in burst clusters: any with Python 3.11 or newer. Give a
+    mirror of it where nodes do not reach Docker Hub."""
 
     @model_validator(mode="after")
     def _one_private_key(self) -> Self:

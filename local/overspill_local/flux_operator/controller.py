@@ -75,15 +75,17 @@ class FluxOperator:
     async def _deployments(self) -> None:
         """Play the Deployment controller: whatever is to run runs."""
         async for kind, deployment in self._follow(DEPLOYMENTS):
-            if kind != "DELETED" and not (deployment.get("status") or {}).get("availableReplicas"):
+            metadata = deployment["metadata"]
+            seen = (deployment.get("status") or {}).get("observedGeneration", 0)
+            if kind != "DELETED" and seen < metadata["generation"]:
                 replicas = deployment["spec"].get("replicas", 1)
                 status = {
+                    "observedGeneration": metadata["generation"],
                     "replicas": replicas,
                     "readyReplicas": replicas,
                     "availableReplicas": replicas,
                     "conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}],
                 }
-                metadata = deployment["metadata"]
                 path = f"/apis/apps/v1/namespaces/{metadata['namespace']}/deployments/{metadata['name']}"
                 await self._client.patch_status(path, status)
 

@@ -3,6 +3,7 @@ from ipaddress import ip_network
 import pytest
 
 from overspill_provision.apply import Policy, Ports, provision
+from overspill_provision.burst_objects import Installation
 from overspill_provision.limits import Limits
 from overspill_shared.reporting import Reporter, Subject
 
@@ -12,7 +13,12 @@ CRD = {
     "metadata": {"name": "miniclusters.flux-framework.org"},
 }
 OPERATOR_NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "operator"}}
-OPERATOR = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "operator", "namespace": "operator"}}
+OPERATOR = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "operator", "namespace": "operator"},
+    "spec": {"selector": {"matchLabels": {"app": "operator"}}},
+}
 
 
 LIMITS = Limits(
@@ -30,9 +36,17 @@ LIMITS = Limits(
 )
 
 
+DEADMAN_IMAGE = "example.org/python@sha256:" + "0" * 64
+
+
 @pytest.fixture
-def operator_manifest():
+def operator():
     return (CRD, OPERATOR_NAMESPACE, OPERATOR)
+
+
+@pytest.fixture
+def installation(operator):
+    return Installation(operator=operator, deadman_image=DEADMAN_IMAGE, has_pools=True)
 
 
 @pytest.fixture
@@ -56,16 +70,16 @@ def changed():
 
 @pytest.fixture
 def policy(keypair, limits):
-    return Policy(limits=limits, private_keys=keypair[1], budget_s=480, poll_s=5)
+    return Policy(limits=limits, private_keys=keypair[1], deadman_image=DEADMAN_IMAGE, budget_s=480, poll_s=5)
 
 
 @pytest.fixture
-def ports(clock, clusters, kubernetes, faults, operator_manifest):
+def ports(clock, clusters, kubernetes, faults, operator):
     def read_manifest():
         faults.reach("manifest")
-        return operator_manifest
+        return operator
 
-    return Ports(clusters=clusters, connect=lambda _: kubernetes, operator_manifest=read_manifest, clock=clock)
+    return Ports(clusters=clusters, connect=lambda _: kubernetes, operator=read_manifest, clock=clock)
 
 
 @pytest.fixture

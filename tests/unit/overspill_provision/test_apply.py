@@ -486,14 +486,27 @@ def test_provision_what_may_pass_is_a_failure_at_the_deadline(
     deliver, burst_request, publisher, clusters, faults, call, kinds
 ):
     faults.order(call, *[TokenRefused("still expired.")] * 1000)
+    request = burst_request()
+    # Else the lease, which nobody renews here, would lapse before the deadline.
+    request = request.model_copy(update={"expires_at": request.hard_end_at})
 
     for _ in range(3):
         with contextlib.suppress(NotYet):
-            deliver(burst_request())
+            deliver(request)
 
     assert list(dict.fromkeys(publisher.kinds)) == kinds
     assert (publisher.events[-1].error.code, publisher.events[-1].error.error_class) == ("token-refused", "permission")
     assert all(cluster.status is ClusterStatus.STOPPING for cluster in clusters.known.values())
+
+
+def test_provision_burst_whose_lease_lapses_before_it_is_made_fails_and_goes(
+    deliver, burst_request, publisher, clusters
+):
+    deliver(burst_request(expires_at=burst_request().requested_at + 30))
+
+    assert publisher.kinds == ["accepted", "cluster-creating", "cluster-running", "failed"]
+    assert publisher.events[-1].error.code == "lease-lapsed"
+    assert [cluster.status for cluster in clusters.known.values()] == [ClusterStatus.STOPPING]
 
 
 def test_provision_tells_what_each_step_took(deliver, burst_request, publisher):

@@ -1,67 +1,140 @@
+import dataclasses
+
 import pytest
 from tests.fakes import NOW
 
-from overspill_provision.burst_objects import check_operator_manifest, deploy, observe_objects
+from overspill_provision.burst_objects import deploy, observe_objects, resize
 from overspill_provision.steps import BurstObjects
-from overspill_shared.errors import ConfigError, NotYet
+from overspill_shared import lease
+from overspill_shared.errors import CloudError, ConfigError, NotYet
+
+EXPORT = {"name": "home", "mount_path": "/home", "nfs": {"server": "10.0.0.2", "path": "/vol1"}}
+CLAIM = {"name": "lustre", "mount_path": "/scratch", "claim": "storage/lustre"}
 
 
 @pytest.fixture
-def deploy_once(kubernetes, operator_manifest, keys, clock):
+def deploy_once(kubernetes, installation, keys, clock):
     def run(request, pause=lambda _: None):
-        deploy(request, keys, kubernetes, operator_manifest=operator_manifest, now=clock.now(), pause=pause)
+        deploy(request, keys, kubernetes, installation, now=clock.now(), pause=pause)
 
     return run
 
 
-def test_deploy_creates_the_minicluster_after_all_it_needs(deploy_once, kubernetes, burst_request):
+def no_time(waiting_for):
+    raise NotYet(waiting_for)
+
+
+def test_deploy_begins_with_the_lease_and_ends_with_the_minicluster(deploy_once, kubernetes, burst_request):
     deploy_once(burst_request())
 
-    assert kubernetes.applied == [
+    assert kubernetes.applied[:2] == ["Namespace", "Lease"]
+    assert kubernetes.applied[-1] == "MiniCluster"
+    assert set(kubernetes.applied) == {
         "CustomResourceDefinition",
         "Namespace",
-        "Deployment",
-        "Namespace",
-        "Secret",
         "Lease",
+        "Secret",
+        "ServiceAccount",
+        "Role",
+        "RoleBinding",
+        "ConfigMap",
+        "Deployment",
         "MiniCluster",
-    ]
+    }
 
 
 def test_deploy_again_leaves_a_lease_that_was_renewed(deploy_once, kubernetes, burst_request):
     deploy_once(burst_request())
     key = next(key for key in kubernetes.objects if key[0] == "Lease")
-    renewed = kubernetes.objects[key] = {**kubernetes.objects[key], "spec": {"renewed": True}}
+    renewed = kubernetes.objects[key] = lease.renew_lease(
+        {**kubernetes.objects[key], "metadata": {**kubernetes.objects[key]["metadata"], "uid": "u"}},
+        expires_at=NOW + 1800,
+        now=NOW + 600,
+    )
 
     deploy_once(burst_request())
 
     assert kubernetes.objects[key] is renewed
 
 
-def test_deploy_waits_until_the_definition_is_established(deploy_once, kubernetes, burst_request):
-    kubernetes.is_established = False
+def test_deploy_of_a_burst_whose_lease_has_lapsed_makes_nothing_more(deploy_once, kubernetes, burst_request, clock):
+    clock.time = burst_request().expires_at
+
+    with pytest.raises(CloudError, match="did not renew") as caught:
+        deploy_once(burst_request())
+
+    assert (caught.value.code, caught.value.retryable) == ("lease-lapsed", False)
+    assert kubernetes.applied == ["Namespace"]
+
+
+def test_deploy_waits_until_the_operator_runs_and_serves_its_kind(deploy_once, kubernetes, burst_request):
+    kubernetes.is_established = kubernetes.is_available = False
     waits = []
 
     def pause(waiting_for):
         waits.append(waiting_for)
-        kubernetes.is_established = len(waits) == 2
+        kubernetes.is_established = len(waits) >= 2
+        kubernetes.is_available = len(waits) >= 3
 
     deploy_once(burst_request(), pause)
 
-    assert len(waits) == 2
-    assert "MiniCluster" in kubernetes.applied
+    assert waits == [
+        "the MiniCluster definition is not established yet",
+        "the MiniCluster definition is not established yet",
+        "the Flux Operator does not run yet",
+    ]
+    assert kubernetes.applied[-1] == "MiniCluster"
 
 
-def test_deploy_definition_never_established_ends_with_the_time(deploy_once, kubernetes, burst_request):
-    kubernetes.is_established = False
+def test_deploy_operator_that_never_runs_ends_with_the_time(deploy_once, kubernetes, burst_request):
+    kubernetes.is_available = False
 
-    def no_time(waiting_for):
-        raise NotYet(waiting_for)
-
-    with pytest.raises(NotYet, match="not established"):
+    with pytest.raises(NotYet, match="does not run yet"):
         deploy_once(burst_request(), no_time)
 
-    assert "Secret" not in kubernetes.applied
+    assert "MiniCluster" not in kubernetes.applied
+
+
+def test_deploy_volumes_are_bound_once_and_left_alone_then(deploy_once, kubernetes, burst_request):
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "lustre"}, "spec": {"volumeName": "pv-1"}}
+    spec = {"nfs": {"server": "10.0.0.3", "path": "/"}, "accessModes": ["ReadWriteMany"]}
+    existing = {"kind": "PersistentVolume", "metadata": {"name": "pv-1"}, "spec": spec}
+    kubernetes.objects["PersistentVolumeClaim", "lustre", "storage"] = claim
+    kubernetes.objects["PersistentVolume", "pv-1", None] = existing
+    request = burst_request(template={"volumes": [EXPORT, CLAIM]})
+
+    deploy_once(request)
+    deploy_once(request)
+
+    kinds = [kind for kind in kubernetes.applied if kind.startswith("PersistentVolume")]
+    assert sorted(kinds) == ["PersistentVolume"] * 2 + ["PersistentVolumeClaim"] * 2
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"), [(None, "does not exist"), ({"spec": {}}, "is bound to no volume")], ids=["none", "unbound"]
+)
+def test_deploy_volume_of_a_claim_that_is_none_is_a_wrong_template(deploy_once, kubernetes, burst_request, claim, text):
+    if claim:
+        kubernetes.objects["PersistentVolumeClaim", "lustre", "storage"] = {"kind": "PersistentVolumeClaim", **claim}
+
+    with pytest.raises(ConfigError, match=rf"the claim storage/lustre {text}"):
+        deploy_once(burst_request(template={"volumes": [CLAIM]}))
+
+    assert "MiniCluster" not in kubernetes.applied
+
+
+def test_resize_and_deploy_keep_to_the_pools_that_there_are(kubernetes, installation, keys, burst_request):
+    request = burst_request()
+
+    def selector():
+        (found,) = kubernetes.list("flux-framework.org/v1alpha2", "MiniCluster")
+        return found["spec"]["pod"].get("nodeSelector")
+
+    without = dataclasses.replace(installation, has_pools=False)
+    deploy(request, keys, kubernetes, without, now=NOW, pause=no_time)
+    assert selector() is None
+    resize(request, kubernetes, made_at=NOW, has_pools=True)
+    assert selector() == {"overspill/pool": "burst"}
 
 
 def test_deploy_keys_go_into_the_secret_only(deploy_once, kubernetes, burst_request):
@@ -83,10 +156,3 @@ def test_observe_objects_after_deploy_sees_every_pod(deploy_once, kubernetes, bu
 
     assert (objects.revision, objects.size, objects.made_at) == (1, 3, NOW)
     assert len(objects.pods) == 3
-
-
-def test_check_operator_manifest_without_the_definition_is_refused(operator_manifest):
-    check_operator_manifest(operator_manifest)
-
-    with pytest.raises(ConfigError, match=r"miniclusters\.flux-framework\.org"):
-        check_operator_manifest(operator_manifest[1:])

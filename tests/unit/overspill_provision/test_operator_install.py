@@ -5,7 +5,6 @@ import pytest
 from overspill_provision.operator_install import (
     HASH_ANNOTATION,
     install_operator,
-    missing_of_definition,
     missing_of_operator,
     prepare_operator,
 )
@@ -14,6 +13,7 @@ from overspill_shared.pods import Pod, PodPhase, Trouble
 
 DIGEST = "ghcr.io/flux-framework/flux-operator@sha256:" + "a" * 64
 ANOTHER = "ghcr.io/flux-framework/flux-operator@sha256:" + "b" * 64
+KINDS = ["CustomResourceDefinition", "Namespace", "ServiceAccount", "Deployment"]
 PROXY = "example.org/proxy@sha256:" + "c" * 64
 
 
@@ -30,6 +30,7 @@ def documents():
         document(
             "apiextensions.k8s.io/v1", "CustomResourceDefinition", "miniclusters.flux-framework.org", namespace=None
         ),
+        document("v1", "Namespace", "operator", namespace=None),
         document("v1", "ServiceAccount", "operator"),
     )
 
@@ -49,7 +50,7 @@ def test_prepare_pins_the_manager_s_image_and_puts_the_deployment_last(documents
     before = copy.deepcopy(documents)
     images = [item["image"] for item in operator[-1]["spec"]["template"]["spec"]["containers"]]
 
-    assert [item["kind"] for item in operator] == ["CustomResourceDefinition", "ServiceAccount", "Deployment"]
+    assert [item["kind"] for item in operator] == KINDS
     assert images == [PROXY, DIGEST]
     assert documents == before
 
@@ -79,7 +80,7 @@ def test_prepare_any_change_changes_the_hash(documents, operator):
     def hash_of(prepared):
         return prepared[-1]["metadata"]["annotations"][HASH_ANNOTATION]
 
-    documents[2]["metadata"]["labels"] = {"a": "b"}
+    documents[3]["metadata"]["labels"] = {"a": "b"}
 
     assert hash_of(prepare_operator(documents, image=DIGEST)) != hash_of(operator)
     assert hash_of(prepare_operator(documents, image=ANOTHER)) != hash_of(operator)
@@ -107,7 +108,7 @@ def test_install_applies_all_of_it_once(kubernetes, operator):
     install_operator(kubernetes, operator)
     install_operator(kubernetes, operator)
 
-    assert kubernetes.applied == ["CustomResourceDefinition", "ServiceAccount", "Deployment"]
+    assert kubernetes.applied == KINDS
 
 
 def test_install_another_manifest_or_image_is_applied_over_it(kubernetes, documents, operator):
@@ -128,17 +129,18 @@ def test_install_killed_anywhere_and_repeated_is_whole(kubernetes, operator, fau
             continue
         break
 
-    assert point == 4
-    assert {kind for kind, *_ in kubernetes.objects} >= {"CustomResourceDefinition", "ServiceAccount", "Deployment"}
+    assert point == 5
+    assert {kind for kind, *_ in kubernetes.objects} >= set(KINDS)
 
 
 def test_missing_is_told_until_definition_and_deployment_are_ready(kubernetes, operator):
-    assert "not established" in missing_of_definition(kubernetes)
-    assert missing_of_operator(kubernetes, operator) == "the Flux Operator does not run yet"
-
+    kubernetes.is_established = kubernetes.is_available = False
     install_operator(kubernetes, operator)
 
-    assert missing_of_definition(kubernetes) == ""
+    assert "not established" in missing_of_operator(kubernetes, operator)
+    kubernetes.is_established = True
+    assert missing_of_operator(kubernetes, operator) == "the Flux Operator does not run yet"
+    kubernetes.is_available = True
     assert missing_of_operator(kubernetes, operator) == ""
 
 
