@@ -1,6 +1,7 @@
 """Leases, sweeps and teardowns with the real functions: what is not wanted goes, and nothing else does."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from google.cloud import container_v1
@@ -8,8 +9,14 @@ from tests.integration.conftest import Lead
 
 from overspill_local.cloud import PROJECT
 from overspill_shared import names
+from overspill_shared.adapters.cluster_access import open_access
 from overspill_shared.adapters.gcp_clients import cluster_manager_client
-from overspill_shared.messages import LeaseRenewal, TeardownReason, TeardownRequest, encode
+from overspill_shared.adapters.system_clock import SystemClock
+from overspill_shared.function_settings import load_for_function
+from overspill_shared.messages import LeaseRenewal, Sweep, TeardownReason, TeardownRequest, encode
+from overspill_teardown.apply import Policy, Ports
+from overspill_teardown.settings import TeardownSettings
+from overspill_teardown.sweeping import sweep
 
 SWEEP_EVERY_S = 0.3
 ZONE = "us-central1-a"
@@ -130,6 +137,20 @@ def test_staging_touches_nothing_that_is_not_its_own(cloud, gke):
     assert not set(stopped) & {name for name, _ in foreign}
 
 
+def test_two_deployments_in_one_project_sweep_each_its_own(cloud, gke, monkeypatch):
+    for key, value in cloud.cloud.environ().items():
+        monkeypatch.setenv(key, value)
+    past, forgotten = names.cluster_name("1" * 32), names.cluster_name("2" * 32)
+    create(gke, past, ours("1" * 32, deployment="genomics"))
+    create(gke, forgotten, ours("2" * 32, deployment="genomics", expires_at=2e9))
+    create(gke, names.cluster_name("3" * 32), ours("3" * 32, deployment="research"))
+    wait_until_running(cloud, gke)
+
+    assert swept_by(cloud, "genomics", forgotten_after_s=3600) == {past: "sweep"}
+    assert swept_by(cloud, "genomics", forgotten_after_s=0.1) == {past: "sweep", forgotten: "sweep"}
+    assert swept_by(cloud, "nobody", forgotten_after_s=0.1) == {}
+
+
 def test_wrong_kinds_are_dead_lettered_by_the_topic_that_they_came_by(cloud, request_here, teardown_of):
     request = request_here(deployment="staging")
     for message, topic in (
@@ -142,10 +163,10 @@ def test_wrong_kinds_are_dead_lettered_by_the_topic_that_they_came_by(cloud, req
         assert "TeardownRequest to overspill-teardowns" in cloud.dead_letters(topic)[0].attributes["dead_letter_reason"]
 
 
-def test_agent_that_is_killed_costs_no_more_than_a_lease(start_cloud, one_flux):
+def test_agent_that_is_killed_costs_no_more_than_a_lease(start_cloud):
     times = {"LEASE_S": "10", "JOIN_TIMEOUT_S": "10", "IDLE_TIMEOUT_S": "600"}
-    with start_cloud(flux=one_flux, sweep_every_s=SWEEP_EVERY_S) as cloud:
-        lead = Lead(cloud, one_flux, **{f"OVERSPILL_{name}": value for name, value in times.items()})
+    with start_cloud(sweep_every_s=SWEEP_EVERY_S) as cloud:
+        lead = Lead(cloud, "stand-in", **{f"OVERSPILL_{name}": value for name, value in times.items()})
         lead.start_agent()
         lead.submit()
         lead.wait_for_state("ACTIVE")
@@ -160,6 +181,28 @@ def test_agent_that_is_killed_costs_no_more_than_a_lease(start_cloud, one_flux):
         lead.start_agent()
         lead.wait_for_state("GONE")
         assert lead.bursts()[0]["error"]["code"] == "removed-early"
+
+
+def swept_by(cloud, deployment, *, forgotten_after_s):
+    """Give what a sweep of another deployment asks to be removed, by cluster, with the reason; only we hear of it."""
+    settings = load_for_function(TeardownSettings, {"OVERSPILL_PROJECT": PROJECT})
+    clock, requests = SystemClock(), []
+    access = open_access(settings, cloud.cloud.environ(), clock)
+    sweep(
+        Sweep(),
+        ports=Ports(clusters=access.clusters, connect=access.connect, clock=clock),
+        policy=Policy(deployment=deployment, budget_s=30, poll_s=1, forgotten_after_s=forgotten_after_s),
+        publisher=SimpleNamespace(publish=requests.append),
+    )
+    assert all(request.deployment == deployment for request in requests)
+    return {names.cluster_name(request.burst_id): request.reason.value for request in requests}
+
+
+def wait_until_running(cloud, gke):
+    def states():
+        return {item.status.name for item in gke.list_clusters(parent=f"projects/{PROJECT}/locations/-").clusters}
+
+    cloud.wait_until(lambda: states() == {"RUNNING"}, "clusters that run")
 
 
 def ours(burst, **changes):
