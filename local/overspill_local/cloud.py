@@ -222,7 +222,7 @@ class EmbeddedCloud:
         port = await self._gke.start(HOST)
         self._stack.push_async_callback(self._gke.stop)
         self._endpoints["gke"] = f"{HOST}:{port}"
-        self.faults = FaultBook(self._gke.faults, self._backend.faults)
+        self.faults = FaultBook(self._gke.faults, self._backend.faults, self._backend.pod_faults)
         control = ControlServer(self.faults)
         self._endpoints["control"] = f"{HOST}:{await control.start(HOST)}"
         self._stack.push_async_callback(control.stop)

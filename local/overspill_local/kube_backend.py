@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overspill_local.faults.kube import RequestFaults
+    from overspill_local.faults.pods import PodFaults
     from overspill_local.flux_operator import BrokerCommand
     from overspill_local.kube import KubeStore
     from overspill_local.metadata import MetadataServer
@@ -62,6 +63,8 @@ class KubeBackend:
         self._authority = trustme.CA()
         self.faults: RequestFaults = FaultOrders()
         """What clients of every cluster's API shall meet."""
+        self.pod_faults: PodFaults = FaultOrders()
+        """What shall keep pods from starting."""
         self._clusters: dict[str, _Cluster] = {}
 
     async def up(self, cluster: Any) -> Endpoint:
@@ -80,6 +83,7 @@ class KubeBackend:
             folder=self._folder,
             broker_retry_s=self._broker_retry_s,
             on_pod=lambda pod, phase: self._on_pod(name, pod, phase),
+            faults=self.pod_faults,
         )
         await operator.start()
         self._clusters[name] = _Cluster(server, operator)

@@ -55,6 +55,43 @@ def test_burst_is_ready_after_a_fault_that_passes(cloud, faults, request_here, t
     cloud.wait_for_kind(request.burst_id, "removed")
 
 
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        ("image-pull", "1 pod ImagePullBackOff: Back-off pulling image"),
+        ("slow-pull", "1 pod Pulling: Pulling image"),
+        ("unschedulable", "1 pod Unschedulable: 0/5 nodes are available"),
+        ("mount-fails", "1 pod FailedMount: MountVolume.SetUp failed"),
+        ("crash-loop", "1 pod CrashLoopBackOff: back-off 5m0s"),
+    ],
+)
+def test_burst_whose_pod_does_not_start_says_why_and_is_ready_once_it_does(
+    cloud, faults, request_here, teardown_of, fault, text
+):
+    request = request_here()
+    faults.order(fault, after_s=1)
+
+    cloud.publish(request)
+
+    cloud.wait_for_kind(request.burst_id, "ready")
+    told = [event.detail.get("trouble", "") for event in cloud.events() if event.burst_id == request.burst_id]
+    assert any(text in trouble for trouble in told), told
+    cloud.publish(teardown_of(request))
+    cloud.wait_for_kind(request.burst_id, "removed")
+
+
+def test_burst_whose_pod_never_starts_is_removed_all_the_same(cloud, faults, request_here, teardown_of):
+    request = request_here()
+    faults.order("image-pull")
+    cloud.publish(request)
+    cloud.wait_for_kind(request.burst_id, "minicluster-created", times=2)
+
+    cloud.publish(teardown_of(request))
+
+    cloud.wait_for_kind(request.burst_id, "removed")
+    assert names.cluster_name(request.burst_id) not in cloud.clusters()
+
+
 @pytest.mark.parametrize("fault", ["busy", "delete-fails", "unavailable"])
 def test_burst_is_removed_after_a_fault_that_passes(cloud, faults, request_here, teardown_of, fault):
     request = request_here()

@@ -13,12 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from overspill_local.faults.catalogue import CATALOGUE
 from overspill_local.faults.gke import CallError
 from overspill_local.faults.kube import RequestFault
+from overspill_local.faults.pods import PodFault
 from overspill_shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from overspill_local.faults.gke import Faults as GkeFaults
     from overspill_local.faults.kube import RequestFaults
     from overspill_local.faults.orders import FaultOrders, Order
+    from overspill_local.faults.pods import PodFaults
 
 MISSING_ZONE = "missing-zone"
 """Has no number of times: it is so until it is cleared."""
@@ -45,10 +47,11 @@ class FaultOrder(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class FaultBook:
-    """Orders faults from GKE and from every cluster's Kubernetes API. Safe to call from any thread."""
+    """Orders faults from GKE, and from every cluster's Kubernetes API and pods. Safe to call from any thread."""
 
     gke: GkeFaults
     kubernetes: RequestFaults
+    pods: PodFaults
 
     def order(self, name: str, **options: Any) -> str:
         """Order a fault of the catalogue by a FaultOrder's keys; gives what will happen, as a line for people.
@@ -76,19 +79,24 @@ class FaultBook:
                 self.gke.calls.order(fault, calls=calls, **limits)
             case RequestFault():
                 self.kubernetes.order(fault, calls=calls, **limits)
+            case PodFault():
+                self.pods.order(fault, calls=calls, **limits)
             case _:
                 self.gke.add(fault, **limits)
-        return self.list()[-1]
+        return next(line for line in reversed(self.list()) if line.startswith(f"{order.name}: "))
 
     def list(self) -> tuple[str, ...]:
         """Give what is ordered and has not come to its end, as lines for people; what GKE does comes first."""
         zones = tuple(f"{MISSING_ZONE}: {zone}, until it is cleared" for zone in sorted(self.gke.missing_zones))
-        return zones + _lines(self.gke.operations) + _lines(self.gke.calls) + _lines(self.kubernetes)
+        return (
+            zones + _lines(self.gke.operations) + _lines(self.gke.calls) + _lines(self.kubernetes) + _lines(self.pods)
+        )
 
     def clear(self) -> None:
         """Forget all orders; what has begun goes on."""
         self.gke.clear()
         self.kubernetes.clear()
+        self.pods.clear()
 
     def _order_missing_zone(self, order: FaultOrder) -> str:
         if not order.zone:

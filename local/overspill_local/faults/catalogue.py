@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from overspill_local.faults import gke
+from overspill_local.faults import gke, pods
 from overspill_local.faults.kube import RequestFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Fault: TypeAlias = gke.CreateFault | gke.CallError | RequestFault
+Fault: TypeAlias = gke.CreateFault | gke.CallError | RequestFault | pods.PodFault
 
 DEFAULT_SLOW_S: Final = 30.0
 
@@ -134,6 +134,33 @@ CATALOGUE: Final[dict[str, NamedFault]] = {
         " twice.",
         build=lambda _: gke.CallError(code="UNAVAILABLE", message="Socket closed", is_done_first=True),
         calls="[CDS]*",
+    ),
+    "image-pull": NamedFault(
+        help="A pod's image does not come: ImagePullBackOff, for good or until `--after` seconds have passed. An event"
+        " tells it; at the join deadline the agent gives the burst up.",
+        build=lambda after_s: pods.image_pull(passes_after_s=after_s),
+        takes_after=True,
+    ),
+    "slow-pull": NamedFault(
+        help="A pod's image takes its time: Pulling, until `--after` seconds have passed. An event tells it.",
+        build=lambda after_s: pods.slow_pull(passes_after_s=DEFAULT_SLOW_S if after_s is None else after_s),
+        takes_after=True,
+    ),
+    "unschedulable": NamedFault(
+        help="No node has room for a pod, in the scheduler's words, for good or until `--after` seconds have passed.",
+        build=lambda after_s: pods.unschedulable(passes_after_s=after_s),
+        takes_after=True,
+    ),
+    "mount-fails": NamedFault(
+        help="A pod's volume cannot be mounted, for good or until `--after` seconds have passed. Only events tell.",
+        build=lambda after_s: pods.mount_fails(passes_after_s=after_s),
+        takes_after=True,
+    ),
+    "crash-loop": NamedFault(
+        help="A pod's container ends again and again, for good or until `--after` seconds have passed; its phase is"
+        " Running all the while.",
+        build=lambda after_s: pods.crash_loop(passes_after_s=after_s),
+        takes_after=True,
     ),
     "kube-unreachable": NamedFault(
         help="The cluster's API server cannot be reached: connections are cut. It is tried again.",

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from overspill_local.flux_operator.kube_client import CONFLICT, NOT_FOUND, KubeApiError, KubeClient
-from overspill_local.flux_operator.pod import plan_pod, pod_manifest
+from overspill_local.flux_operator.pod import event_manifest, plan_pod, pod_manifest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from overspill_local.faults.pods import PodFault, PodFaults
     from overspill_local.flux_operator.kubelet import Kubelet
+    from overspill_local.flux_operator.pod import PodPlan
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +43,16 @@ class FluxOperator:
         folder: Path,
         broker_retry_s: float,
         on_pod: Callable[[str, str], None],
+        faults: PodFaults,
     ) -> None:
-        """`folder` holds the pods' folders; `on_pod(name, phase)` hears of each pod."""
+        """`folder` holds the pods' folders, `on_pod(name, phase)` hears of each, `faults` keep some from starting."""
         self._client = client
         self._kubelet = kubelet
         self._folder = folder
         self._broker_retry_s = broker_retry_s
         self._on_pod = on_pod
+        self._faults = faults
+        self._held: dict[Path, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -58,9 +63,10 @@ class FluxOperator:
 
     async def stop(self) -> None:
         """Stop watching, and every pod."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._held.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._kubelet.stop_all()
         await self._client.__aexit__(None, None, None)
 
@@ -103,10 +109,10 @@ class FluxOperator:
     async def _scale(self, minicluster: dict[str, Any], size: int) -> None:
         try:
             for index in range(size):
-                if not self._kubelet.is_running(self._pod_folder(minicluster, index)):
+                if not self._is_there(self._pod_folder(minicluster, index)):
                     await self._start_pod(minicluster, index)
             index = size
-            while self._kubelet.is_running(self._pod_folder(minicluster, index)):
+            while self._is_there(self._pod_folder(minicluster, index)):
                 await self._stop_pod(minicluster, index)
                 index += 1
         except (KubeApiError, aiohttp.ClientError, TimeoutError) as exc:
@@ -114,19 +120,45 @@ class FluxOperator:
 
     async def _start_pod(self, minicluster: dict[str, Any], index: int) -> None:
         plan = plan_pod(minicluster, index, folder=self._pod_folder(minicluster, index), retry_s=self._broker_retry_s)
-        namespace = minicluster["metadata"]["namespace"]
+        manifest = pod_manifest(minicluster, index)
+        try:
+            await self._client.call("POST", f"/api/v1/namespaces/{manifest['metadata']['namespace']}/pods", manifest)
+        except KubeApiError as exc:
+            if exc.status != CONFLICT:
+                raise
+        if (fault := self._faults.take(plan.hostname)) is not None:
+            self._held[plan.folder] = asyncio.get_running_loop().create_task(self._hold(plan, manifest, fault))
+        else:
+            await self._run_pod(plan, manifest)
+
+    async def _hold(self, plan: PodPlan, manifest: dict[str, Any], fault: PodFault) -> None:
+        """Keep a pod from starting, and let it say why."""
+        metadata = manifest["metadata"]
+        path = f"/api/v1/namespaces/{metadata['namespace']}"
+        name = manifest["spec"]["containers"][0]["name"]
+        containers = [{"name": name, **container} for container in fault.status.get("containerStatuses", ())]
+        status = {**fault.status, **({"containerStatuses": containers} if containers else {})}
+        if status:
+            await self._client.patch_status(f"{path}/pods/{plan.hostname}", status)
+        if fault.event is not None:
+            await self._client.call("POST", f"{path}/events", event_manifest(manifest, *fault.event))
+        self._on_pod(plan.hostname, "Pending")
+        if fault.passes_after_s is None:
+            return
+        await asyncio.sleep(fault.passes_after_s)
+        await self._client.patch_status(f"{path}/pods/{plan.hostname}", dict.fromkeys(status))
+        await self._run_pod(plan, manifest)
+        self._held.pop(plan.folder, None)
+
+    async def _run_pod(self, plan: PodPlan, manifest: dict[str, Any]) -> None:
+        namespace = manifest["metadata"]["namespace"]
+        path = f"/api/v1/namespaces/{namespace}/pods"
         secrets = {
             mount.secret_name: (
                 await self._client.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{mount.secret_name}")
             )["data"]
             for mount in plan.mounts
         }
-        path = f"/api/v1/namespaces/{namespace}/pods"
-        try:
-            await self._client.call("POST", path, pod_manifest(minicluster, index))
-        except KubeApiError as exc:
-            if exc.status != CONFLICT:
-                raise
 
         async def ended(code: int) -> None:
             phase = "Succeeded" if code == 0 else "Failed"
@@ -141,8 +173,16 @@ class FluxOperator:
             {"phase": "Running", "podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
         )
 
+    def _is_there(self, folder: Path) -> bool:
+        return folder in self._held or self._kubelet.is_running(folder)
+
     async def _stop_pod(self, minicluster: dict[str, Any], index: int) -> None:
-        await self._kubelet.stop(self._pod_folder(minicluster, index))
+        folder = self._pod_folder(minicluster, index)
+        if (held := self._held.pop(folder, None)) is not None:
+            held.cancel()
+            await asyncio.gather(held, return_exceptions=True)
+        if self._kubelet.is_running(folder):
+            await self._kubelet.stop(folder)
         self._on_pod(f"{_name(minicluster)}-{index}", "Stopped")
         namespace = minicluster["metadata"]["namespace"]
         with contextlib.suppress(KubeApiError):

@@ -169,3 +169,18 @@ def pod_manifest(minicluster: Mapping[str, Any], index: int) -> dict[str, Any]:
             "containers": [{"name": container.get("name") or name, "image": container["image"]}],
         },
     }
+
+
+def event_manifest(pod: Mapping[str, Any], reason: str, message: str) -> dict[str, Any]:
+    """Give an Event about a pod, as the kubelet writes it; the time is the server's."""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{name}.", "namespace": namespace},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name},
+        "type": "Normal" if reason == "Pulling" else "Warning",
+        "reason": reason,
+        "message": message,
+        "source": {"component": "kubelet"},
+    }

@@ -46,7 +46,7 @@ def clusters(gke):
 
 @pytest.fixture
 def faults(gke):
-    return FaultBook(gke.server.faults, FaultOrders())
+    return FaultBook(gke.server.faults, FaultOrders(), FaultOrders())
 
 
 def wait_for_status(clusters, status):

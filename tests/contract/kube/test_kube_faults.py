@@ -9,6 +9,7 @@ import pytest
 
 from overspill_local.faults.book import FaultBook
 from overspill_local.faults.gke import Faults
+from overspill_local.faults.orders import FaultOrders
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
 from overspill_shared.errors import PermissionDenied, Unavailable
 
@@ -17,7 +18,7 @@ from overspill_shared.errors import PermissionDenied, Unavailable
 def faults(backend):
     if backend.server is None:
         pytest.skip("faults can be ordered from the embedded server only")
-    book = FaultBook(Faults(), backend.server.faults)
+    book = FaultBook(Faults(), backend.server.faults, FaultOrders())
     yield book
     book.clear()
 

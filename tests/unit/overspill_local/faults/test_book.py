@@ -10,7 +10,7 @@ from overspill_shared.errors import ConfigError
 
 @pytest.fixture
 def book():
-    return FaultBook(Faults(), FaultOrders())
+    return FaultBook(Faults(), FaultOrders(), FaultOrders())
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -32,8 +32,8 @@ def test_every_fault_says_what_it_is(name):
 def test_fault_with_a_delay_hands_it_on(book, name):
     book.order(name, after_s=7)
 
-    (order,) = book.gke.operations.waiting()
-    assert 7 in (getattr(order.fault, "after_s", None), getattr(order.fault, "takes_s", None))
+    (order,) = (*book.gke.operations.waiting(), *book.pods.waiting())
+    assert 7 in [getattr(order.fault, name, None) for name in ("after_s", "takes_s", "passes_after_s")]
 
 
 def test_missing_zone_is_listed_until_it_is_cleared(book):
