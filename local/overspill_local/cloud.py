@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import yaml
+
 from overspill_local import function_processes, readiness, topics
 from overspill_local.broker_commands import FluxKind, broker_command
 from overspill_local.faults.book import CONTROL_VARIABLE, FaultBook
@@ -263,13 +265,16 @@ class EmbeddedCloud:
     async def _existing_cluster(self) -> dict[str, str]:
         """Start a cluster that nobody asked GKE for; gives the settings that lead the functions to it."""
         endpoint = await self._backend.up(Cluster(name=EXISTING_CLUSTER))
+        for document in yaml.safe_load_all(flux_operator_path().read_text()):
+            self._backend.store(EXISTING_CLUSTER).create(document)
         self._stack.push_async_callback(self._backend.down, EXISTING_CLUSTER)
         self._endpoints["kubernetes"] = endpoint.host_port
         file = self.folder / "kubeconfig"
         file.touch(mode=0o600)
         file.write_text(json.dumps(kubeconfig(endpoint, self._metadata.token)))
         self._endpoints["kubeconfig"] = str(file)
-        return {"OVERSPILL_CLUSTERS": "existing", "OVERSPILL_KUBECONFIG": str(file)}
+        # Its owner has installed the operator.
+        return {"OVERSPILL_CLUSTERS": "existing", "OVERSPILL_KUBECONFIG": str(file), "OVERSPILL_OPERATOR_MANIFEST": ""}
 
     def _trusted_authorities(self) -> Path:
         """Give a file of the public authorities and ours: a cluster's DNS endpoint is vouched for by none else."""

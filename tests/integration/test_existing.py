@@ -5,7 +5,7 @@ import pytest
 from overspill_local.cloud import EXISTING_CLUSTER
 from overspill_shared import names
 
-NODES_OF_OTHERS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "default"}}
+CONFIG_OF_OTHERS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "default"}}
 LOOK_ALIKE = names.cluster_name("ab" * 16)
 
 
@@ -23,7 +23,7 @@ def store(cloud):
 
 
 def snapshot(store, *, without):
-    """Give every object but those of some namespaces, and what a namespace's end leaves to nobody."""
+    """Give the version of every object, but for those in, or called as, some namespaces."""
     objects = {}
     for resource in store.resources:
         for item in store.list_objects(resource):
@@ -35,19 +35,19 @@ def snapshot(store, *, without):
 
 
 def test_burst_is_a_namespace_and_all_else_stays_as_it_is(cloud, store, request_here, teardown_of):
-    first = request_here()
-    cloud.publish(first)
-    assert cloud.wait_for_kind(first.burst_id, "ready")[-1] == "ready"
-    store.create(NODES_OF_OTHERS)
+    store.create(CONFIG_OF_OTHERS)
     store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": LOOK_ALIKE}})
-    other = request_here()
-    namespaces = {names.cluster_name(burst.burst_id) for burst in (first, other)}
+    bursts = (request_here(), request_here())
+    namespaces = {names.cluster_name(burst.burst_id) for burst in bursts}
     before = snapshot(store, without={*namespaces, "overspill-bursts"})
+    assert len(before) > 10
 
-    cloud.publish(other)
-    cloud.wait_for_kind(other.burst_id, "ready")
+    for burst in bursts:
+        cloud.publish(burst)
+    for burst in bursts:
+        assert cloud.wait_for_kind(burst.burst_id, "ready")[-1] == "ready"
     assert cloud.clusters() == (), "no cluster is made at GKE"
-    for burst in (other, first):
+    for burst in bursts:
         cloud.publish(teardown_of(burst))
         cloud.wait_for_kind(burst.burst_id, "removed")
 

@@ -105,6 +105,8 @@ def _load_operator(settings: ProvisionSettings) -> tuple[dict[str, Any], ...]:
     from overspill_provision.operator_install import prepare_operator
     from overspill_shared.adapters.operator_manifest import load_operator_manifest
 
+    if not settings.operator_manifest:
+        return ()
     documents = load_operator_manifest(settings.operator_manifest, settings.operator_manifest_sha256)
     return prepare_operator(documents, image=settings.operator_image)
 

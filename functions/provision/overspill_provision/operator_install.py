@@ -46,7 +46,13 @@ def prepare_operator(documents: Iterable[Manifest], *, image: str | None) -> tup
 
 
 def install_operator(kubernetes: KubernetesApi, operator: Sequence[Manifest]) -> None:
-    """Apply the operator's objects, unless they are there as they should be. Raises CloudError."""
+    """Apply the operator's objects, unless they are there as they should be.
+
+    An empty `operator` is the cluster's own, and left alone. Raises CloudError, or ConfigError if there is none then.
+    """
+    if not operator:
+        _check_own_operator(kubernetes)
+        return
     wanted = operator[-1]
     found = _read_deployment(kubernetes, operator)
     if found is not None and _hash(found) == _hash(wanted):
@@ -59,6 +65,8 @@ def missing_of_operator(kubernetes: KubernetesApi, operator: Sequence[Manifest])
     """Say what is missing until the operator runs, and its kind is served; empty if nothing is. Raises CloudError."""
     if not _has(kubernetes.read(*CRD), "Established"):
         return "the MiniCluster definition is not established yet"
+    if not operator:
+        return ""
     found = _read_deployment(kubernetes, operator) or {"metadata": {}}
     status = found.get("status") or {}
     if _has(found, "Available") and status.get("observedGeneration", 0) >= found["metadata"].get("generation", 0):
@@ -67,6 +75,15 @@ def missing_of_operator(kubernetes: KubernetesApi, operator: Sequence[Manifest])
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     why = troubles(kubernetes.list_pods(operator[-1]["metadata"]["namespace"], selector))
     return "the Flux Operator does not run yet" + (f": {why}" if why else "")
+
+
+def _check_own_operator(kubernetes: KubernetesApi) -> None:
+    if kubernetes.read(*CRD) is None:
+        raise ConfigError(
+            "the existing cluster has no Flux Operator: it does not know MiniClusters.",
+            remedy="Install the operator there, or set operator_manifest to have it installed.",
+            code="operator-missing",
+        )
 
 
 def _read_deployment(kubernetes: KubernetesApi, operator: Sequence[Manifest]) -> Manifest | None:

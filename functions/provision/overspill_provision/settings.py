@@ -9,9 +9,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from overspill_provision.gke_settings import GkeSettings
+from overspill_shared.function_settings import ClusterKind
 
 CPU_MACHINE_TYPES: Final = tuple(
     f"{family}-*"
@@ -68,8 +69,9 @@ class ProvisionSettings(GkeSettings):
     private_key_file: Path | None = None
     """A file with those lines, instead."""
 
-    operator_manifest: str = Field(min_length=1)
-    """Path or https URL of the Flux Operator's manifest."""
+    operator_manifest: str = Field(default="", validate_default=True)
+    """Path or https URL of the Flux Operator's manifest; needed, but for an existing cluster: its own operator is used,
+    and left alone, where this is not set."""
 
     operator_manifest_sha256: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{64}$")
     """The manifest's hash: needed with a URL, compared with a path too where it is set."""
@@ -85,6 +87,13 @@ class ProvisionSettings(GkeSettings):
     )
     """Image by its digest that runs the dead-man's script in burst clusters: any with Python 3.11 or newer. Give a
     mirror of it where nodes do not reach Docker Hub."""
+
+    @field_validator("operator_manifest")
+    @classmethod
+    def _new_clusters_get_an_operator(cls, text: str, info: ValidationInfo) -> str:
+        if not text and info.data.get("clusters") is not ClusterKind.EXISTING:
+            raise ValueError("a new cluster has no Flux Operator: say where its manifest is")
+        return text
 
     @model_validator(mode="after")
     def _one_private_key(self) -> Self:

@@ -166,3 +166,20 @@ def test_missing_operator_that_changes_is_not_the_one_that_runs(kubernetes, oper
     }
 
     assert missing_of_operator(kubernetes, operator) == "the Flux Operator does not run yet"
+
+
+def test_install_of_a_cluster_s_own_operator_touches_nothing(kubernetes, operator):
+    kubernetes.apply(operator[0])
+    before = list(kubernetes.applied)
+
+    install_operator(kubernetes, ())
+
+    assert kubernetes.applied == before
+    assert missing_of_operator(kubernetes, ()) == ""
+
+
+def test_install_of_a_cluster_s_own_operator_that_is_not_there_says_what_to_do(kubernetes):
+    with pytest.raises(ConfigError, match="no Flux Operator") as caught:
+        install_operator(kubernetes, ())
+
+    assert "operator_manifest" in caught.value.remedy

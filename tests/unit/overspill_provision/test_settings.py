@@ -78,3 +78,24 @@ def test_provision_settings_wrong_names_the_key_and_no_secret(changes, named):
         load_for_function(ProvisionSettings, {**ENVIRON, **changes})
 
     assert "canary" not in str(caught.value)
+
+
+def test_provision_settings_of_an_existing_cluster_need_a_kubeconfig_and_no_operator():
+    environ = {**ENVIRON, "OVERSPILL_OPERATOR_MANIFEST": "", "OVERSPILL_CLUSTERS": "existing"}
+    settings = load_for_function(ProvisionSettings, {**environ, "OVERSPILL_KUBECONFIG": "/etc/kubeconfig"})
+
+    assert settings.operator_manifest == ""
+    with pytest.raises(ConfigError, match="kubeconfig"):
+        load_for_function(ProvisionSettings, environ)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"OVERSPILL_OPERATOR_MANIFEST": ""}, "operator_manifest"),
+        ({"OVERSPILL_KUBECONFIG": "/etc/kubeconfig"}, "only there"),
+    ],
+)
+def test_provision_settings_of_gke_need_an_operator_and_take_no_kubeconfig(changes, text):
+    with pytest.raises(ConfigError, match=text):
+        load_for_function(ProvisionSettings, {**ENVIRON, **changes})
