@@ -1,8 +1,24 @@
 """What becomes of bursts where the cloud fails: one case a kind of fault; the functions' unit tests have the rest."""
 
+import base64
+
 import pytest
 
 from overspill_shared import names
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_shows(cloud, keys):
+    """After each test: no log and no event holds a key, whatever failed in between."""
+    yield
+    logs = [file.read_text(errors="replace") for file in (cloud.cloud.folder / "log").iterdir()]
+    events = [event.model_dump_json() for event in cloud.events()]
+    private_key = (cloud.cloud.folder / "private.key").read_text().rpartition(":")[2].strip()
+    cert, munge = keys.curve_cert.reveal(), keys.munge_key.reveal()
+    secrets = ["canary-secret", munge.decode(), private_key, *(base64.b64encode(key).decode() for key in (cert, munge))]
+    assert "provision" in "".join(logs)
+    assert events
+    assert [secret for secret in secrets for text in (*logs, *events) if secret in text] == []
 
 
 @pytest.mark.parametrize(

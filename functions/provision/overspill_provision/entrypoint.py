@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
+    from overspill_shared.reporting import Reporter
+
 
 @functions_framework.cloud_event  # type: ignore[untyped-decorator] # it has no types
 def provision(event: CloudEvent) -> None:
@@ -51,17 +53,24 @@ def _handler() -> Callable[[Any], None]:
     log.setup()
     settings = load_for_function(ProvisionSettings, os.environ)
     log.setup(level=settings.log_level)
-    policy = Policy(
+    _policy(settings)  # what is wrong with it is said at once
+    ports = _ports(settings)
+    inbox = Inbox(deployment=settings.deployment, publisher=_publisher(settings), clock=ports.clock)
+
+    def handle(request: BurstRequest, reporter: Reporter) -> None:
+        apply_request(request, reporter, ports=ports, policy=_policy(settings))
+
+    return functools.partial(inbox.deliver, BurstRequest, handle=handle)
+
+
+def _policy(settings: ProvisionSettings) -> Policy:
+    """Give what the deployment says, as of now: a key file is read for each message, so that keys rotate in place."""
+    return Policy(
         limits=limits_of(settings),
         private_keys=_read_private_keys(settings),
         deadman_image=settings.deadman_image,
         budget_s=settings.budget_s,
         poll_s=settings.poll_s,
-    )
-    ports = _ports(settings)
-    inbox = Inbox(deployment=settings.deployment, publisher=_publisher(settings), clock=ports.clock)
-    return functools.partial(
-        inbox.deliver, BurstRequest, handle=functools.partial(apply_request, ports=ports, policy=policy)
     )
 
 

@@ -67,7 +67,8 @@ class ProvisionSettings(GkeSettings):
     """The private key lines that open sealed keys (`overspill keygen`), from Secret Manager."""
 
     private_key_file: Path | None = None
-    """A file with those lines, instead."""
+    """A file with those lines, instead; it is read for each message. To rotate, put the new key's line beside the old
+    one, give the agents the new public key, and take the old line away once no request sealed for it is on its way."""
 
     operator_manifest: str = Field(default="", validate_default=True)
     """Path or https URL of the Flux Operator's manifest; needed, but for an existing cluster: its own operator is used,
