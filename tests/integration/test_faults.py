@@ -26,6 +26,7 @@ def nothing_secret_shows(cloud, keys):
     [
         ({"name": "stockout"}, "capacity", "GCE_STOCKOUT"),
         ({"name": "stockout", "after_s": 0.5}, "capacity", "GCE_STOCKOUT"),
+        ({"name": "pool-stockout"}, "capacity", "GCE_STOCKOUT"),
         ({"name": "quota-refused"}, "quota", "Insufficient regional quota"),
         ({"name": "permission", "calls": "CreateCluster"}, "permission", "container.clusters.create"),
         ({"name": "cluster-error"}, "boot", "internal error"),
@@ -52,6 +53,8 @@ def test_burst_whose_cluster_cannot_be_made_fails_by_class_and_leaves_nothing(
         ("unavailable", {"for_s": 0.5}),
         ("rate-limit", {"times": 3}),
         ("lost-answer", {"calls": "CreateCluster"}),
+        ("token-refused", {"calls": "CreateCluster"}),
+        ("kube-token-refused", {}),
         ("slow-create", {"after_s": 0.5}),
         ("kube-unreachable", {"for_s": 0.5}),
         ("kube-lost-answer", {"times": 3}),

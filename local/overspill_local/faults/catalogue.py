@@ -49,6 +49,11 @@ CATALOGUE: Final[dict[str, NamedFault]] = {
         build=lambda after_s: gke.stockout(after_s=after_s or 0),
         takes_after=True,
     ),
+    "pool-stockout": NamedFault(
+        help="The cluster runs, but its burst pool gets no nodes (GCE_STOCKOUT). The burst fails as `capacity`, its"
+        " cluster is deleted.",
+        build=lambda _: gke.pool_stockout(),
+    ),
     "quota": NamedFault(
         help="A quota of Compute Engine is used up: the create fails with GCE_QUOTA_EXCEEDED. The burst fails as"
         " `quota`.",

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from overspill_local.faults.orders import FaultOrders
+from overspill_shared.clusters import BURST_POOL
 
 RESOURCE_EXHAUSTED: Final = 8
 """google.rpc.Code of a stock-out and of an exceeded quota."""
@@ -56,11 +57,20 @@ class Degraded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenPool:
+    """A create that works, but for one node pool: its nodes do not come."""
+
+    pool: str
+    condition: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NameTaken:
     """A create that comes too late: somebody else has just made a cluster of that name, without our labels."""
 
 
-CreateFault: TypeAlias = OperationFault | SlowOperation | Degraded | NameTaken
+CreateFault: TypeAlias = OperationFault | SlowOperation | Degraded | BrokenPool | NameTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +121,12 @@ def internal_error(*, call: FaultyCall = FaultyCall.CREATE, after_s: float | Non
 def degraded() -> Degraded:
     """Order a cluster that works, with something lacking."""
     return Degraded(message="The control plane is running, but a component of it is unhealthy.")
+
+
+def pool_stockout() -> BrokenPool:
+    """Order a cluster whose burst pool gets no nodes, as one looks whose system pool came up."""
+    failure = stockout()
+    return BrokenPool(pool=BURST_POOL, condition=failure.condition, message=failure.message)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ import grpc
 
 from overspill_local.faults.gke import (
     INTERNAL,
+    BrokenPool,
     CreateFault,
     Degraded,
     Faults,
@@ -234,7 +235,15 @@ class ControlPlane:
             if isinstance(fault, Degraded):
                 self._clusters[key].status = ClusterStatus.DEGRADED
                 self._complain(key, INTERNAL, fault.message, fault.condition)
+            if isinstance(fault, BrokenPool):
+                self._break_pool(key, fault)
             self.operations.finish(key)
+
+    def _break_pool(self, key: ClusterKey, fault: BrokenPool) -> None:
+        for pool in self._clusters[key].node_pools:
+            if pool.name == fault.pool:
+                pool.status = NodePoolStatus.ERROR
+                pool.conditions.add(code=ConditionCode[fault.condition], message=fault.message)
 
     def _fail(self, key: ClusterKey, code: int, message: str, condition: str) -> None:
         self._clusters[key].status = ClusterStatus.ERROR

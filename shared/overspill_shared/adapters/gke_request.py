@@ -140,6 +140,7 @@ def _system_pool(site: GkeSite) -> gke.NodePool:
         config=gke.NodeConfig(
             machine_type=site.system_machine_type,
             labels={POOL_LABEL: SYSTEM_POOL},
+            shielded_instance_config=_shielded(has_gpus=False),
             **_every_node(site),
         ),
         management=_management(site),
@@ -179,6 +180,7 @@ def _burst_node(spec: ClusterSpec, site: GkeSite) -> gke.NodeConfig:
         max_run_duration=duration_pb2.Duration(seconds=int(spec.ends_at - spec.starts_at) + NODE_LIFE_MARGIN_S),
         disk_size_gb=shape.boot_disk_gib or 0,
         disk_type=shape.boot_disk_type or "",
+        shielded_instance_config=_shielded(has_gpus=bool(shape.gpus)),
         **_every_node(site),
     )
     if shape.threads_per_core:
@@ -201,11 +203,13 @@ def _every_node(site: GkeSite) -> dict[str, object]:
     return {
         "service_account": site.node_service_account,
         "oauth_scopes": [CLOUD_PLATFORM_SCOPE],
-        "shielded_instance_config": gke.ShieldedInstanceConfig(
-            enable_secure_boot=True, enable_integrity_monitoring=True
-        ),
         "workload_metadata_config": gke.WorkloadMetadataConfig(mode=gke.WorkloadMetadataConfig.Mode.GKE_METADATA),
     }
+
+
+def _shielded(*, has_gpus: bool) -> gke.ShieldedInstanceConfig:
+    """Secure boot loads signed kernel modules only: GKE's default is without, for GPU drivers may be unsigned."""
+    return gke.ShieldedInstanceConfig(enable_secure_boot=not has_gpus, enable_integrity_monitoring=True)
 
 
 def _management(site: GkeSite) -> gke.NodeManagement:

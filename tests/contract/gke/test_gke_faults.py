@@ -10,7 +10,7 @@ from overspill_local.faults.book import FaultBook
 from overspill_local.faults.orders import FaultOrders
 from overspill_shared import names
 from overspill_shared.adapters.gke import GkeClusters
-from overspill_shared.clusters import BURST_POOL, ClusterSpec, ClusterStatus, failure_of
+from overspill_shared.clusters import BURST_POOL, ClusterSpec, ClusterStatus, NodePoolStatus, failure_of
 from overspill_shared.errors import (
     AlreadyExists,
     Busy,
@@ -91,6 +91,19 @@ def test_degraded_cluster_can_be_used_resized_and_deleted(clusters, faults):
     clusters.resize(ZONE, NAME, 2)
     wait_for_status(clusters, ClusterStatus.RUNNING)
     assert clusters.get(ZONE, NAME).pool(BURST_POOL).node_count == 2
+
+
+def test_pool_without_nodes_complains_in_a_cluster_that_runs(clusters, faults):
+    faults.order("pool-stockout")
+    clusters.create(ZONE, SPEC)
+
+    pool = wait_for_status(clusters, ClusterStatus.RUNNING).pool(BURST_POOL)
+
+    end = time.monotonic() + DEADLINE_S
+    while pool.status is not NodePoolStatus.ERROR and time.monotonic() < end:
+        pool = clusters.get(ZONE, NAME).pool(BURST_POOL)
+    assert pool.status is NodePoolStatus.ERROR
+    assert isinstance(failure_of(pool.complaints, NAME), CapacityUnavailable)
 
 
 def test_name_that_somebody_else_took_exists_already_and_is_not_ours(clusters, faults):
