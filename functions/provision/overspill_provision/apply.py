@@ -42,7 +42,7 @@ class Ports:
     connect: Callable[[Cluster], KubernetesApi]
     """Opens a cluster's Kubernetes API."""
     operator: Callable[[], Sequence[dict[str, Any]]]
-    """Gives the Flux Operator's objects as they are to be installed; raises ConfigError or Unavailable."""
+    """Gives the Flux Operator's objects, if they are to be installed; raises ConfigError or Unavailable."""
     clock: Clock
 
 

@@ -63,7 +63,7 @@ class Installation:
     """What is put into a cluster beside the burst itself."""
 
     operator: Sequence[Manifest]
-    """As `operator_install.prepare_operator` gives it."""
+    """As `operator_install.prepare_operator` gives it; empty: the cluster's own is used."""
     deadman_image: str
     has_pools: bool
     """Whether the cluster has Overspill's node pools, with their labels and taint."""

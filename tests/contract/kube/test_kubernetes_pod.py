@@ -132,11 +132,17 @@ def put_pod(core, namespace):
 
 @pytest.fixture
 def put_service(core, namespace):
+    made = []
+
     def put(manifest):
         core.create_namespaced_service(namespace, manifest)
-        core.patch_namespaced_service_status(manifest["metadata"]["name"], namespace, {"status": manifest["status"]})
+        made.append(manifest["metadata"]["name"])
+        core.patch_namespaced_service_status(made[-1], namespace, {"status": manifest["status"]})
 
-    return put
+    yield put
+    # A node port is taken in the whole cluster.
+    for name in made:
+        core.delete_namespaced_service(name, namespace)
 
 
 @pytest.fixture

@@ -99,3 +99,19 @@ def test_provision_settings_of_an_existing_cluster_need_a_kubeconfig_and_no_oper
 def test_provision_settings_of_gke_need_an_operator_and_take_no_kubeconfig(changes, text):
     with pytest.raises(ConfigError, match=text):
         load_for_function(ProvisionSettings, {**ENVIRON, **changes})
+
+
+def test_provision_settings_without_a_manifest_are_an_existing_cluster_s_alone():
+    environ = {key: value for key, value in ENVIRON.items() if key != "OVERSPILL_OPERATOR_MANIFEST"}
+
+    with pytest.raises(ConfigError, match="operator_manifest"):
+        load_for_function(ProvisionSettings, environ)
+    existing = {**environ, "OVERSPILL_CLUSTERS": "existing", "OVERSPILL_KUBECONFIG": "/srv/kubeconfig"}
+    assert load_for_function(ProvisionSettings, existing).operator_manifest == ""
+
+
+@pytest.mark.parametrize("key", ["OVERSPILL_OPERATOR_IMAGE", "OVERSPILL_DEADMAN_IMAGE"])
+@pytest.mark.parametrize("image", ["python:3", "python@sha256:abc", "python@sha256:" + "0" * 64 + "\n", "$(id)"])
+def test_provision_settings_images_are_pinned(key, image):
+    with pytest.raises(ConfigError, match=key.removeprefix("OVERSPILL_").lower()):
+        load_for_function(ProvisionSettings, {**ENVIRON, key: image})
