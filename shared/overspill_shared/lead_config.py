@@ -1,8 +1,9 @@
 """What a lead's broker.toml and R must say so that its jobs can burst: the recommended tables, and R itself. Pure.
 
 Two queues, so that jobs prefer home and burstable jobs wait for a slot; the ingest frobnicator that puts burstable
-jobs into the burst queue; and for Fluxion a prune filter that does not count nodes, because with the default one a job
-that asks for more nodes than are up fails at once. Hosts, addresses and paths are whoever writes the file's to say.
+jobs into the burst queue; a link to burst nodes that may break for longer than Flux expects; and for Fluxion a prune
+filter that does not count nodes, because with the default one a job that asks for more nodes than are up fails at once.
+Hosts, addresses and paths are whoever writes the file's to say.
 
 Sources: flux-config-resource(5), flux-config-queues(5), flux-config-policy(5), flux-config-ingest(5), RFC 20.
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from overspill_shared.broker_toml import DEFAULT_TCP_USER_TIMEOUT
 from overspill_shared.hostlist import compress
 from overspill_shared.idset import format_idset
 
@@ -61,6 +63,7 @@ def recommended_tables(*, frobnicator_path: str, scheduler: Scheduler) -> dict[s
             "frobnicator": {"plugins": [frobnicator_path, "defaults", "constraints"]},
             "validator": {"plugins": ["jobspec", "feasibility"]},
         },
+        "tbon": {"tcp_user_timeout": DEFAULT_TCP_USER_TIMEOUT},
     } | _scheduler_tables(scheduler)
 
 

@@ -5,22 +5,20 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from overspill_local.broker_commands import choose_scheduler
 
 NO_FLUX = pytest.mark.skipif(shutil.which("flux") is None, reason="there is no flux on PATH: install flux-core")
 
 
-def _has_fluxion():
-    if shutil.which("flux") is None:
-        return False
-    shown = subprocess.run(["flux", "env"], capture_output=True, text=True, timeout=30, check=False).stdout
-    lines = [line.split('"')[1] for line in shown.splitlines() if "FLUX_MODULE_PATH" in line]
-    return any((Path(folder) / "sched-fluxion-resource.so").exists() for line in lines for folder in line.split(":"))
+def _scheduler():
+    """Give the scheduler that a lead of this machine's Flux gets where nothing is said; None without Flux."""
+    return choose_scheduler(None, "real", None) if shutil.which("flux") else None
 
 
-NO_FLUXION = pytest.mark.skipif(not _has_fluxion(), reason="there is no Fluxion beside flux: install flux-sched")
+NO_FLUXION = pytest.mark.skipif(_scheduler() != "fluxion", reason="there is no Fluxion beside flux: install flux-sched")
 
 BACKENDS = [
     pytest.param(("stand-in", None), id="stand-in"),
@@ -60,7 +58,7 @@ def best_backend():
     """Give the most real Flux that this machine has."""
     if shutil.which("flux") is None:
         return ("stand-in", None)
-    return ("real", "fluxion" if _has_fluxion() else "simple")
+    return ("real", _scheduler())
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,9 @@ from overspill_agent.flux_instance import RealFlux
 from overspill_local.flux_brokers import LeadLayout
 from overspill_shared.lead_config import Scheduler
 
-LINK = {"tbon": {"tcp_user_timeout": "2m"}}
 NO_QUEUE_STARTED = ["true"]
 # Flux's own defaults, where a lead's configuration should say something else.
-BARE = {"sched-fluxion-resource": {}, "sched-fluxion-qmanager": {}, "ingest": {}}
+BARE = {"sched-fluxion-resource": {}, "sched-fluxion-qmanager": {}, "ingest": {}, "tbon": {}}
 
 
 class ForgetfulLayout(LeadLayout):
@@ -66,7 +65,7 @@ def merged(*configs):
 
 
 def test_doctor_of_the_recommended_lead_finds_nothing(keypair):
-    with lead(Scheduler.SIMPLE, more_config=LINK) as live:
+    with lead(Scheduler.SIMPLE) as live:
         version = live.command("flux", "getattr", "version").partition("-")[0]
         done = subprocess.run(
             [sys.executable, "-m", "overspill_agent", "doctor", "--json"],
@@ -113,7 +112,7 @@ def test_doctor_of_a_tree_under_sched_simple_finds_what_is_not_the_schedulers(ke
 
 def test_doctor_sees_what_the_environment_overrides_and_what_joined_by_itself(keypair, monkeypatch):
     monkeypatch.setenv("FLUXION_RESOURCE_OPTIONS", "prune-filters=ALL:core,ALL:node")
-    with lead(Scheduler.FLUXION, more_config=LINK) as live:
+    with lead(Scheduler.FLUXION) as live:
         live.start_followers()
         live.command("flux", "python", "-c", _WAIT_FOR_ALL)
         live.command("flux", "queue", "stop", "burst")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import tomli_w
 
 from overspill_agent.init.lead_plan import OVERLAY_PORT
-from overspill_shared.broker_toml import CURVE_CERT_PATH, DEFAULT_TCP_USER_TIMEOUT
+from overspill_shared.broker_toml import CURVE_CERT_PATH
 from overspill_shared.hostlist import compress
 from overspill_shared.lead_config import recommended_tables, resource_set
 
@@ -74,7 +74,6 @@ def broker_toml(plan: LeadPlan) -> str:
             "hosts": [{"host": compress(plan.hosts)}],
         },
         "resource": {"path": f"{MOUNT}/R"},
-        "tbon": {"tcp_user_timeout": DEFAULT_TCP_USER_TIMEOUT},
     }
     recommended = recommended_tables(frobnicator_path=f"{MOUNT}/{FROBNICATOR_FILE}", scheduler=plan.scheduler)
     return _BROKER_HEADER.replace("`", "") + tomli_w.dumps(config | recommended)

@@ -28,6 +28,7 @@ def test_recommended_tables_keep_jobs_at_home_and_let_burstable_ones_out():
     assert tables["policy"]["jobspec"]["defaults"]["system"]["queue"] == "local"
     assert tables["ingest"]["frobnicator"]["plugins"] == ["/x/frob.py", "defaults", "constraints"]
     assert tables["ingest"]["validator"]["plugins"] == ["jobspec", "feasibility"]
+    assert tables["tbon"]["tcp_user_timeout"] == "2m", "as on the burst nodes: see broker_toml"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_recommended_tables_keep_jobs_at_home_and_let_burstable_ones_out():
 def test_recommended_tables_name_the_scheduler(scheduler, expected):
     tables = recommended_tables(frobnicator_path="/x", scheduler=scheduler)
 
-    assert set(tables) - {"queues", "policy", "ingest"} == expected
+    assert set(tables) - {"queues", "policy", "ingest", "tbon"} == expected
 
 
 def test_resource_set_of_different_nodes_has_an_entry_for_each_kind():
