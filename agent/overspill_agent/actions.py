@@ -20,6 +20,7 @@ from overspill_agent.burst_requests import (
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.leases import renewed_until
 from overspill_agent.deciding.mounts import lacks_mount
+from overspill_agent.publishing import OnTheWay
 from overspill_agent.remarks import Remarks
 from overspill_shared import names
 from overspill_shared.errors import CloudError, MalformedMessage
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from overspill_agent.deciding.snapshot import Snapshot
     from overspill_agent.ports import FluxInstance
     from overspill_agent.store import BurstStore
-    from overspill_shared.messages import BurstEvent
+    from overspill_shared.messages import BurstEvent, LeaseRenewal
     from overspill_shared.ports import Publisher
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Actions:
         self._identity = identity
         self._policy = policy
         self._remarks = Remarks(instance)
+        self._renewals: dict[str, LeaseRenewal] = {}
 
     def act(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
         """Carry out one decision.
@@ -122,6 +124,8 @@ class Actions:
             return Outcome.DONE
         try:
             message_id = self._publisher.publish(request)
+        except OnTheWay:
+            return Outcome.DONE
         except (CloudError, MalformedMessage) as exc:
             log.warning("request.not_published", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
             return Outcome.FAILED
@@ -232,6 +236,8 @@ class Actions:
         """Publish a burst's teardown request and note it; a failure is logged."""
         try:
             message_id = self._publisher.publish(build_teardown(self._identity, burst, now=now))
+        except OnTheWay:
+            return Outcome.DONE
         except CloudError as exc:
             log.warning("teardown.not_published", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
             return Outcome.FAILED
@@ -257,9 +263,15 @@ class Actions:
 
     def _renew_lease(self, burst: Burst, decision: Decision, now: float) -> Outcome:
         del decision
-        renewal = build_renewal(self._identity, burst, expires_at=renewed_until(burst, self._policy, now))
+        # While one is on the way it stays the same: the record must say what was published.
+        renewal = self._renewals.pop(burst.burst_id, None) or build_renewal(
+            self._identity, burst, expires_at=renewed_until(burst, self._policy, now)
+        )
         try:
             self._publisher.publish(renewal)
+        except OnTheWay:
+            self._renewals[burst.burst_id] = renewal
+            return Outcome.DONE
         except CloudError as exc:
             log.warning("lease.not_renewed", extra={"error": exc.text, "remedy": exc.remedy, "code": exc.code})
             return Outcome.FAILED

@@ -205,8 +205,11 @@ class FluxReactor:
             timer.cancel()
         self._waker.destroy()
         self._waker = None
-        os.close(self._wake_fd)
-        os.close(self._woken_fd)
+        woken_fd, wake_fd = self._woken_fd, self._wake_fd
+        # A call from another thread may come later, when the numbers are another file's.
+        self._woken_fd = self._wake_fd = -1
+        os.close(wake_fd)
+        os.close(woken_fd)
 
     def _guarded(self, call: Callable[[], None]) -> None:
         """Make a call of the loop's; once something was raised, or the loop is to stop, only stop it."""

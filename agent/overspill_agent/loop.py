@@ -154,6 +154,10 @@ class Agent:
                 log.warning("teardown.again", extra={"kind": event.kind.value})
             self._schedule_turn()
 
+    def wake(self) -> None:
+        """Have a turn: something that was asked for is done."""
+        self._schedule_turn()
+
     def turn(self) -> tuple[Decision, ...]:
         """Observe, decide, act, once; gives what was decided."""
         self._turn_is_due = False

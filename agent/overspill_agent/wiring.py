@@ -18,6 +18,7 @@ from overspill_agent.doctor import startup
 from overspill_agent.kubernetes_pod import read_own_pod
 from overspill_agent.loop import Agent
 from overspill_agent.munge_key import read_munge_key
+from overspill_agent.publishing import BackgroundPublisher
 from overspill_shared.adapters.system_clock import SystemClock
 from overspill_shared.errors import CloudError, ConfigError, FluxUnavailable, OverspillError, Unavailable
 
@@ -135,7 +136,8 @@ def _serve_connected(
     key = settings.sealing_key(lambda name: Path(name).read_text())
     lead = _read_lead(instance, settings, public_key=key, pod=read_own_pod(environ))
     reachability.start_check(lead.identity.lead)
-    publisher = PubSubPublisher(settings.project)
+    pubsub = PubSubPublisher(settings.project)
+    publisher = BackgroundPublisher(pubsub, lambda: instance.call_soon(agent.wake))
     agent = _agent(instance, lead, settings, publisher)
     events = EventSubscription(settings.project, agent.lead_id)
     failure: list[Exception] = []
@@ -149,6 +151,7 @@ def _serve_connected(
     finally:
         events.close()
         publisher.close()
+        pubsub.close()
     if failure:
         raise failure[0]
 

@@ -7,6 +7,8 @@ from tests.unit.overspill_agent.examples import (
 )
 
 from overspill_agent.actions import Outcome
+from overspill_agent.deciding.policy import Policy
+from overspill_agent.publishing import OnTheWay
 from overspill_shared.errors import FluxError, MalformedMessage, NotFound, Unavailable
 
 LATER = NOW + 60
@@ -216,3 +218,26 @@ def test_release_undrains_and_is_noted(shop):
 def test_action_on_a_burst_that_is_unknown_does_nothing(shop, kind):
     assert shop.about(make_burst(), kind, "idle") is Outcome.DONE
     assert shop.effects == []
+
+
+def test_messages_that_are_on_the_way_are_neither_recorded_as_published_nor_failed(shop):
+    shop.faults.order("publish", OnTheWay("not yet"))
+    assert shop.request() is Outcome.DONE
+    (burst,) = shop.store.bursts
+    assert burst.published_at is None
+    assert shop.actions.publish_request(burst, NOW + 61) is Outcome.CHANGED
+
+    failed = shop.has("FAILED", has_drained=True)
+    shop.faults.order("publish", OnTheWay("not yet"))
+    assert shop.about(failed, "teardown", "failed") is Outcome.DONE
+    assert shop.store.get(failed.burst_id).teardown_published_at is None
+
+
+def test_lease_on_record_is_the_one_that_was_published_however_long_it_took(shop):
+    burst = shop.has("ACTIVE", lease_expires_at=NOW + 60)
+    shop.faults.order("publish", OnTheWay("not yet"))
+    assert shop.about(burst, "renew-lease", "lease", now=NOW + 10) is Outcome.DONE
+    assert shop.store.get(burst.burst_id).lease_expires_at == NOW + 60
+
+    assert shop.about(burst, "renew-lease", "lease", now=NOW + 40) is Outcome.CHANGED
+    assert shop.store.get(burst.burst_id).lease_expires_at == NOW + 10 + Policy().lease_s
