@@ -62,18 +62,8 @@ def install_operator(kubernetes: KubernetesApi, operator: Sequence[Manifest]) ->
 
 
 def missing_of_operator(kubernetes: KubernetesApi, operator: Sequence[Manifest]) -> str:
-    """Say what is missing until the operator runs, and its kind is served; empty if nothing is.
-
-    Without `operator` the cluster's own is relied on. Raises CloudError, and ConfigError if it has none.
-    """
-    definition = kubernetes.read(*CRD)
-    if not operator and definition is None:
-        raise ConfigError(
-            f"the cluster has no Flux Operator: {CRD[2]} is not defined.",
-            remedy="Install the Flux Operator there, or set operator_manifest and have it installed.",
-            code="no-operator",
-        )
-    if not _has(definition, "Established"):
+    """Say what is missing until the operator runs, and its kind is served; empty if nothing is. Raises CloudError."""
+    if not _has(kubernetes.read(*CRD), "Established"):
         return "the MiniCluster definition is not established yet"
     if not operator:
         return ""

@@ -183,22 +183,3 @@ def test_install_of_a_cluster_s_own_operator_that_is_not_there_says_what_to_do(k
         install_operator(kubernetes, ())
 
     assert "operator_manifest" in caught.value.remedy
-
-
-def test_operator_of_an_existing_cluster_is_left_alone(kubernetes, operator):
-    for document in operator:
-        kubernetes.apply(document)
-    kubernetes.is_available = False
-    kubernetes.applied.clear()
-
-    install_operator(kubernetes, ())
-
-    assert kubernetes.applied == []
-    assert missing_of_operator(kubernetes, ()) == ""
-
-
-def test_operator_that_an_existing_cluster_lacks_is_missed_at_once(kubernetes):
-    with pytest.raises(ConfigError, match="has no Flux Operator") as caught:
-        missing_of_operator(kubernetes, ())
-
-    assert "operator_manifest" in caught.value.remedy
