@@ -110,6 +110,10 @@ class ExistingClusters:
             found.append(ClusterOperation(kind=OperationKind.DELETE, is_done=is_gone))
         return tuple(found)
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._api.close()
+
     def _record(self, name: str) -> _Object | None:
         return self._api.read(*_CONFIG_MAP, name, namespace=RECORDS_NAMESPACE)
 
