@@ -231,13 +231,10 @@ def teardown_of():
     return build
 
 
-needs_flux = pytest.param(
-    "real",
-    marks=[
-        pytest.mark.flux,
-        pytest.mark.skipif(shutil.which("flux") is None, reason="there is no flux on PATH: install flux-core"),
-    ],
-)
+def needs_flux(value):
+    """Give a parameter that is only for machines with Flux."""
+    missing = pytest.mark.skipif(shutil.which("flux") is None, reason="there is no flux on PATH: install flux-core")
+    return pytest.param(value, marks=[pytest.mark.flux, missing])
 
 
 class Lead:
@@ -267,6 +264,13 @@ class Lead:
             **environ,
         }
         self.agent = None
+        self._since = 0
+
+    def begin(self):
+        """Forget what was logged so far, with an agent that runs: for tests that share a lead."""
+        self._since = len(self.cloud.cloud.timeline.events)
+        if self.agent is None:
+            self.start_agent()
 
     def curve_cert(self):
         return (self.cloud.cloud.folder / "flux" / "curve.cert").read_text()
@@ -279,7 +283,7 @@ class Lead:
         self.cloud.call(self.agent.wait(20))
 
     def count_logs(self, message, **facts):
-        events = tuple(self.cloud.cloud.timeline.events)
+        events = tuple(self.cloud.cloud.timeline.events)[self._since :]
         return sum(e.name == "log" and e.has({"message": message, **facts}) for e in events)
 
     def wait_for_state(self, state):
@@ -313,11 +317,19 @@ class Lead:
         return json.loads(shown.stdout)["bursts"]
 
 
-@pytest.fixture(params=["stand-in", needs_flux])
+@pytest.fixture(params=["stand-in", needs_flux("real")])
 def lead(request, start_cloud):
     """Give a lead in a cloud of its own: the stand-in's, and real Flux's where it is installed."""
     with start_cloud(flux=request.param, create_s=0.5) as cloud:
         yield Lead(cloud, request.param)
+
+
+@pytest.fixture(scope="module", params=["stand-in", *(needs_flux(scheduler) for scheduler in ("fluxion", "simple"))])
+def shared_lead(request, start_cloud):
+    """Give a lead and its cloud to a module's tests, one after another: the stand-in's, and real Flux's."""
+    flux = "stand-in" if request.param == "stand-in" else "real"
+    with start_cloud(flux=flux, create_s=0.5) as cloud:
+        yield Lead(cloud, flux, scheduler=request.param)
 
 
 @pytest.fixture

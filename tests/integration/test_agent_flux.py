@@ -82,27 +82,6 @@ def test_lead_that_stops_takes_its_burst_along_and_gets_another(start_cloud):
         cloud.wait_until(lambda: cloud.clusters() == (), "an end of both")
 
 
-@pytest.mark.parametrize("scheduler", ["fluxion", "simple"])
-def test_burst_whose_record_was_lost_is_adopted_by_the_next_agent_and_ends_as_any_other(start_cloud, scheduler):
-    with start_cloud(flux="real", create_s=0.2) as cloud:
-        lead = start_lead(cloud, scheduler=scheduler, OVERSPILL_IDLE_TIMEOUT_S="2")
-        lead.start_agent()
-        lead.submit()
-        lead.wait_for_state("ACTIVE")
-        (before,) = lead.bursts()
-        lead.kill_agent()
-        lead.flux("kvs", "unlink", "-R", "overspill")
-        lead.start_agent()
-        cloud.wait_until(lambda: lead.count_logs("burst.adopted"), "a burst that is adopted")
-        lead.wait_for_state("GONE")
-        (after,) = lead.bursts()
-        assert [after[key] for key in ("burst_id", "slot", "ranks", "zone", "hard_end_at")] == [
-            before[key] for key in ("burst_id", "slot", "ranks", "zone", "hard_end_at")
-        ]
-        assert cloud.clusters() == ()
-        cloud.wait_until(lambda: cloud.call(lead.lead.drained()) == 0, "undrained ranks")
-
-
 def test_burst_near_its_end_waits_for_a_job_that_ends_late_and_tells_it(start_cloud):
     times = {"JOIN_TIMEOUT_S": "12", "DRAIN_BEFORE_END_S": "10", "MAX_LIFETIME_S": "23"}
     with start_cloud(flux="real", create_s=0.2) as cloud:
