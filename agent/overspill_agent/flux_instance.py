@@ -46,6 +46,7 @@ class RealFlux:
         self._job_requests = JobRequests(self._reactor)
         self._on_event: Callable[[FluxEvent], None] = _ignore
         self._drained: Ranks | None = None
+        self._config: Mapping[str, Any] | None = None
         self._groups_to_hear: set[str] = set()
 
     @classmethod
@@ -58,15 +59,19 @@ class RealFlux:
 
     def facts(self) -> InstanceFacts:
         """Read what does not change."""
-        return flux_facts.read_facts(self._connection)
+        facts = flux_facts.read_facts(self._connection)
+        self._config = facts.config
+        return facts
 
     def examine(self) -> InstanceHealth:
         """Read the state that the instance is in now."""
         return flux_health.read_health(self._connection)
 
     def read_curve_cert(self) -> Secret:
-        """Read the instance's curve certificate."""
-        return flux_facts.read_curve_cert(flux_facts.read_config(self._connection))
+        """Read the instance's curve certificate: it is where it was when the lead started."""
+        if self._config is None:
+            self._config = flux_facts.read_config(self._connection)
+        return flux_facts.read_curve_cert(self._config)
 
     def lock(self) -> None:
         """Become the one agent of this instance, by registering its service."""
