@@ -1,6 +1,7 @@
 """Bursts in a cluster that is there already: the real functions, told so by two settings."""
 
 import pytest
+from tests.integration.conftest import Lead
 
 from overspill_local.cloud import EXISTING_CLUSTER
 from overspill_shared import names
@@ -71,3 +72,18 @@ def test_late_duplicate_makes_nothing_anew(cloud, store, request_here, teardown_
     assert store.find(store.resources.find("", "v1", "namespaces"), None, names.cluster_name(request.burst_id)) is None
     cloud.publish(teardown_of(other))
     cloud.wait_for_kind(other.burst_id, "removed")
+
+
+def test_agent_bursts_into_an_existing_cluster_and_leaves_it_empty(start_cloud):
+    with start_cloud(has_existing_cluster=True, create_s=0.5) as cloud:
+        lead = Lead(cloud, "stand-in")
+        lead.start_agent()
+
+        jobid = lead.submit()
+
+        lead.wait_for_state("GONE")
+        assert cloud.call(lead.lead.job(jobid)).state == "COMPLETED"
+        assert cloud.clusters() == ()
+        namespaces = cloud.cloud.kubernetes_store(EXISTING_CLUSTER)
+        kind = namespaces.resources.find("", "v1", "namespaces")
+        assert not [item for item in namespaces.list_objects(kind) if names.is_cluster_name(item["metadata"]["name"])]
