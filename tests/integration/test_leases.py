@@ -8,7 +8,7 @@ from google.cloud import container_v1
 from tests.integration.conftest import Lead
 
 from overspill_local.cloud import PROJECT
-from overspill_shared import names
+from overspill_shared import lease, names
 from overspill_shared.adapters.cluster_access import open_access
 from overspill_shared.adapters.gcp_clients import cluster_manager_client
 from overspill_shared.adapters.system_clock import SystemClock
@@ -37,6 +37,24 @@ def gke(cloud):
     client.transport.close()
 
 
+@pytest.fixture
+def enter(cloud, monkeypatch):
+    """Give a function that opens the Kubernetes API of a burst's cluster."""
+    be_a_client_of(cloud, monkeypatch)
+    access = open_access(function_settings(), cloud.cloud.environ(), SystemClock())
+    return lambda request: access.connect(access.clusters.get(request.zone, names.cluster_name(request.burst_id)))
+
+
+def be_a_client_of(cloud, monkeypatch):
+    for key, value in cloud.cloud.environ().items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("SSL_CERT_FILE", str(cloud.cloud.folder / "authorities.pem"))
+
+
+def function_settings():
+    return load_for_function(TeardownSettings, {"OVERSPILL_PROJECT": PROJECT})
+
+
 def renewal_of(request, *, for_s):
     return LeaseRenewal(
         burst_id=request.burst_id,
@@ -46,6 +64,13 @@ def renewal_of(request, *, for_s):
         zone=request.zone,
         expires_at=time.time() + for_s,
     )
+
+
+def let_lapse(request, enter):
+    """Have a burst's lease lapse now: its Lease, as it is a while after its last renewal."""
+    api, now = enter(request), time.time()
+    api.apply(lease.build_lease(request.model_copy(update={"expires_at": now - 1}), now=now - 61))
+    api.close()
 
 
 def logged(cloud, message, **facts):
@@ -61,13 +86,13 @@ def wait_for_sweeps(cloud, count):
     cloud.wait_until(lambda: len(logged(cloud, "sweep.done")) >= target, f"{count} sweeps")
 
 
-def test_lapsed_burst_is_swept_and_a_renewed_one_is_kept(cloud, request_here, teardown_of):
-    now = time.time()
-    lapsing = request_here(deployment="staging", expires_at=now + 3)
-    renewed = request_here(deployment="staging", expires_at=now + 60)
+def test_lapsed_burst_is_swept_and_a_renewed_one_is_kept(cloud, request_here, teardown_of, enter):
+    lapsing, renewed = (request_here(deployment="staging", expires_at=time.time() + 60) for _ in range(2))
     for request in (lapsing, renewed):
         cloud.publish(request)
-    cloud.wait_for_kind(renewed.burst_id, "minicluster-created")
+    for request in (lapsing, renewed):
+        cloud.wait_for_kind(request.burst_id, "minicluster-created")
+    let_lapse(lapsing, enter)
     cloud.publish(renewal_of(renewed, for_s=900))
     cloud.wait_until(lambda: logged(cloud, "lease.renewed", burst_id=renewed.burst_id), "a renewal")
 
@@ -104,6 +129,26 @@ def test_teardown_that_a_sweep_asked_for_is_cancelled_by_a_renewed_lease(cloud, 
     cloud.wait_for_kind(request.burst_id, "removed")
 
 
+def test_teardown_has_load_balancers_removed_before_the_cluster(cloud, request_here, teardown_of, enter):
+    request = request_here(deployment="staging")
+    cloud.publish(request)
+    cloud.wait_for_kind(request.burst_id, "ready")
+    namespace = names.cluster_name(request.burst_id)
+    api = enter(request)
+    for name, kind in (("web", "LoadBalancer"), ("plain", "ClusterIP")):
+        metadata = {"name": name, "namespace": namespace}
+        spec = {"type": kind, "ports": [{"port": 80}]}
+        api.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+    api.close()
+
+    cloud.publish(teardown_of(request))
+
+    cloud.wait_for_kind(request.burst_id, "removed")
+    steps = [line["step"] for line in logged(cloud, "teardown.step", burst_id=request.burst_id)]
+    assert steps[:2] == ["RemoveServices", "Delete"]
+    assert "1 Services" in logged(cloud, "teardown.step", burst_id=request.burst_id)[0]["reason"]
+
+
 def test_staging_touches_nothing_that_is_not_its_own(cloud, gke):
     burst = "0123456789abcdef" * 2
     foreign = foreign_clusters()
@@ -138,8 +183,7 @@ def test_staging_touches_nothing_that_is_not_its_own(cloud, gke):
 
 
 def test_two_deployments_in_one_project_sweep_each_its_own(cloud, gke, monkeypatch):
-    for key, value in cloud.cloud.environ().items():
-        monkeypatch.setenv(key, value)
+    be_a_client_of(cloud, monkeypatch)
     past, forgotten = names.cluster_name("1" * 32), names.cluster_name("2" * 32)
     create(gke, past, ours("1" * 32, deployment="genomics"))
     create(gke, forgotten, ours("2" * 32, deployment="genomics", expires_at=2e9))
@@ -164,7 +208,7 @@ def test_wrong_kinds_are_dead_lettered_by_the_topic_that_they_came_by(cloud, req
 
 
 def test_agent_that_is_killed_costs_no_more_than_a_lease(start_cloud):
-    times = {"LEASE_S": "10", "JOIN_TIMEOUT_S": "10", "IDLE_TIMEOUT_S": "600"}
+    times = {"LEASE_S": "15", "JOIN_TIMEOUT_S": "15", "IDLE_TIMEOUT_S": "600"}
     with start_cloud(sweep_every_s=SWEEP_EVERY_S) as cloud:
         lead = Lead(cloud, "stand-in", **{f"OVERSPILL_{name}": value for name, value in times.items()})
         lead.start_agent()
@@ -172,7 +216,7 @@ def test_agent_that_is_killed_costs_no_more_than_a_lease(start_cloud):
         lead.wait_for_state("ACTIVE")
         cloud.wait_until(lambda: logged(cloud, "lease.renewed"), "a renewal")
         (burst,) = lead.bursts()
-        assert burst["lease_expires_at"] > burst["history"][0]["at"] + 10
+        assert burst["lease_expires_at"] > burst["history"][0]["at"] + 15
         lead.kill_agent()
 
         cloud.wait_for_kind(burst["burst_id"], "removed")
@@ -185,9 +229,8 @@ def test_agent_that_is_killed_costs_no_more_than_a_lease(start_cloud):
 
 def swept_by(cloud, deployment, *, forgotten_after_s):
     """Give what a sweep of another deployment asks to be removed, by cluster, with the reason; only we hear of it."""
-    settings = load_for_function(TeardownSettings, {"OVERSPILL_PROJECT": PROJECT})
     clock, requests = SystemClock(), []
-    access = open_access(settings, cloud.cloud.environ(), clock)
+    access = open_access(function_settings(), cloud.cloud.environ(), clock)
     sweep(
         Sweep(),
         ports=Ports(clusters=access.clusters, connect=access.connect, clock=clock),
