@@ -31,6 +31,7 @@ class FakeClusters:
         self.known = {}
         self.changes_at = {}
         self.missing_zones = set()
+        self.missing_until = float("inf")
         self.log = []
         self.created = []
 
@@ -45,9 +46,10 @@ class FakeClusters:
     def list(self):
         self.faults.reach("list")
         self._pass_time()
-        seen = tuple(cluster for cluster in self.known.values() if cluster.zone not in self.missing_zones)
+        missing = self.missing_zones if self.clock.now() < self.missing_until else ()
+        seen = tuple(cluster for cluster in self.known.values() if cluster.zone not in missing)
         ours = tuple(cluster for cluster in seen if cluster.labels.get("overspill") == "true")
-        return ClusterListing(clusters=ours, missing_zones=tuple(sorted(self.missing_zones)))
+        return ClusterListing(clusters=ours, missing_zones=tuple(sorted(missing)))
 
     def create(self, zone, spec):
         self.faults.reach("create")

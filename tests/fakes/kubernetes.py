@@ -1,6 +1,5 @@
 """One cluster's Kubernetes API, with what a Flux Operator would do there."""
 
-import copy
 from datetime import UTC, datetime
 
 from overspill_shared.errors import Conflict, NotFound
@@ -53,13 +52,13 @@ class FakeKubernetes:
     def read(self, api_version, kind, name, *, namespace=None):
         self.faults.reach(f"read {kind}")
         found = self.objects.get(self._key(kind, name, namespace))
-        return copy.deepcopy(self._with_status(found)) if found else None
+        return self._with_status(found) if found else None
 
     def list(self, api_version, kind, *, namespace=None, label_selector=""):
         self.faults.reach(f"list {kind}")
         wanted = dict(item.split("=") for item in label_selector.split(",") if item)
         return tuple(
-            copy.deepcopy(manifest)
+            manifest
             for (its_kind, _, its_namespace), manifest in self.objects.items()
             if its_kind == kind
             and namespace in (None, its_namespace)
@@ -108,7 +107,7 @@ class FakeKubernetes:
     def _stored(self, manifest, before):
         now = datetime.fromtimestamp(self.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         made_at = before["metadata"].get("creationTimestamp", now) if before else now
-        stored = copy.deepcopy(dict(manifest))
+        stored = {**manifest, "metadata": dict(manifest["metadata"])}
         stored["metadata"] |= {"creationTimestamp": made_at}
         if before:
             stored["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]

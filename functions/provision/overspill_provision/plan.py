@@ -73,13 +73,13 @@ def _without_cluster(request: BurstRequest, observed: Observed, limits: Limits, 
     name = names.cluster_name(request.burst_id)
     if (ended := _remembered(name, observed.operations)) is not None:
         return ended
+    if request.size == 0:
+        return _without_wanted_nodes(request, now)
     try:
         check_times(request, limits, now)
         if now >= request.deadline_at:
             late = failures.too_late(CloudError, request, "the request came too late, nothing was created")
             return GiveUp(error=late, delete_cluster=False)
-        if request.size == 0:
-            return Ignore(reason="no nodes are wanted, and none are there")
         if observed.listing is None or observed.listing.missing_zones:
             return _partial(observed.listing)
         check_room(observed.listing.clusters, limits)
@@ -89,6 +89,12 @@ def _without_cluster(request: BurstRequest, observed: Observed, limits: Limits, 
         spec=build_cluster_spec(request),
         reason=f"no cluster {name} exists in {request.zone}: {request.size} nodes are wanted",
     )
+
+
+def _without_wanted_nodes(request: BurstRequest, now: float) -> Step:
+    """The revision before may come after this one, and must find it, until nothing is made any more."""
+    reason = "no nodes are wanted, and no cluster is there"
+    return Ignore(reason=reason) if now >= request.deadline_at else AwaitAnswer(reason=f"{reason} yet")
 
 
 def _remembered(name: str, operations: tuple[ClusterOperation, ...]) -> Step | None:

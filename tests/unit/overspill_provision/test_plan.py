@@ -322,3 +322,11 @@ def test_plan_deadline_before_the_stockout_timeout_counts_as_well(request_, limi
     decided = plan(hurried, Observed(cluster=cluster("PROVISIONING")), limits, now=hurried.deadline_at)
 
     assert (decided.error.code, decided.error.error_class) == ("deadline-passed", "capacity")
+
+
+def test_plan_emptying_revision_that_overtook_the_first_waits_for_it_until_nothing_is_made_any_more(request_, limits):
+    empty = request_.model_copy(update={"size": 0})
+    observed = Observed(cluster=None, listing=NOBODY)
+
+    assert isinstance(plan(empty, observed, limits, now=empty.deadline_at - 1), AwaitAnswer)
+    assert isinstance(plan(empty, observed, limits, now=empty.deadline_at), Ignore)
