@@ -203,18 +203,30 @@ def eventually():
     return wait_until
 
 
+@pytest.fixture(scope="session")
+def start_backend(tmp_path_factory):
+    """Give a context manager that runs an API server by its name."""
+
+    @contextlib.contextmanager
+    def start(name):
+        folder = tmp_path_factory.mktemp(name)
+        if name == "embedded":
+            started = EmbeddedBackend(folder)
+        else:
+            assets = Path(os.environ.get("KUBEBUILDER_ASSETS", "-"))
+            if not all((assets / program).exists() for program in ("etcd", "kube-apiserver")):
+                pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
+            started = RealBackend(folder, assets)
+        with contextlib.closing(started):
+            yield started
+
+    return start
+
+
 @pytest.fixture(scope="session", params=["embedded", "kube-apiserver"])
-def backend(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "embedded":
-        started = EmbeddedBackend(folder)
-    else:
-        assets = Path(os.environ.get("KUBEBUILDER_ASSETS", "-"))
-        if not all((assets / name).exists() for name in ("etcd", "kube-apiserver")):
-            pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
-        started = RealBackend(folder, assets)
-    yield started
-    started.close()
+def backend(request, start_backend):
+    with start_backend(request.param) as started:
+        yield started
 
 
 @pytest.fixture
