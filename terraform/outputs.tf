@@ -37,3 +37,8 @@ output "node_service_account" {
   description = "Mail address of the burst nodes' account: give it rights on registries and buckets of other projects."
   value       = local.node_account
 }
+
+output "operator_manifest" {
+  description = "The Flux Operator's manifest that burst clusters get: a lead's should be the same."
+  value       = var.operator_manifest
+}

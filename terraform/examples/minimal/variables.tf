@@ -1,0 +1,21 @@
+variable "project" {
+  description = "Google Cloud project."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of everything."
+  type        = string
+  default     = "us-central1"
+}
+
+variable "public_key" {
+  description = "The line in KEY.pub of `overspill keygen KEY`."
+  type        = string
+}
+
+variable "private_keys" {
+  description = "The line in KEY: TF_VAR_private_keys=\"$(cat KEY)\"."
+  type        = string
+  sensitive   = true
+}
