@@ -10,13 +10,16 @@ import pytest
 from tests.terraform.offline import ROOT
 
 SCRIPT = ROOT / "terraform" / "examples" / "complete" / "lead.sh"
-MANIFEST = "apiVersion: v1\n"
+IMAGE = "ghcr.io/flux-framework/flux-operator"
+MANIFEST = f"apiVersion: v1\n        image: {IMAGE}:latest\n"
 NOTE = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$NOTES"
 case "$(basename "$0") $*" in
   curl*) printf '%s' "$MANIFEST" > operator.yaml ;;
+  *"--filename operator.yaml") cp operator.yaml "$KEPT" ;;
   *"create configmap"*) cp R settings.toml minicluster.yaml service.yaml "$KEPT" ;;
-  *"get secret"* | *"get minicluster"* | *" diff "*) exit "$MISSING" ;;
+  *"get secret"* | *"get minicluster"*) exit "$MISSING" ;;
+  *" diff "*) exit "$DIFFERS" ;;
 esac
 """
 
@@ -38,6 +41,7 @@ def run(tmp_path):
             "KEPT": str(kept),
             "MANIFEST": MANIFEST,
             "MISSING": "1",
+            "DIFFERS": "0",
             "PROJECT": "my-project",
             "ZONE": "us-central1-a",
             "CLUSTER": "flux-lead",
@@ -46,6 +50,7 @@ def run(tmp_path):
             "LEAD_NODES": "2",
             "LEAD_CORES": "4",
             "SERVICE_ACCOUNT": "overspill-agent@my-project.iam.gserviceaccount.com",
+            "OPERATOR_IMAGE": f"{IMAGE}@sha256:{'a' * 64}",
             "OPERATOR_URL": "https://example.com/operator.yaml",
             "OPERATOR_SHA256": hashlib.sha256(MANIFEST.encode()).hexdigest(),
             "AGENT_SETTINGS": 'project = "my-project"\n',
@@ -63,6 +68,7 @@ def test_lead_gets_operator_slots_settings_and_an_internal_address(run):
     done, notes = run()
 
     assert done.returncode == 0, done.stderr
+    assert f"image: {IMAGE}@sha256:{'a' * 64}\n" in (run.kept / "operator.yaml").read_text()
     assert notes[-1] == "kubectl apply --server-side --filename minicluster.yaml"
     assert any("create secret generic lead-overspill-keys" in note for note in notes)
     assert (run.kept / "settings.toml").read_text() == 'project = "my-project"\n'
@@ -82,3 +88,12 @@ def test_certificate_that_exists_is_kept(run):
 
     assert done.returncode == 0, done.stderr
     assert not [note for note in notes if "keygen" in note or "create secret" in note]
+
+
+def test_lead_that_runs_and_would_change_is_left_alone(run):
+    done, notes = run(MISSING="0", DIFFERS="1")
+
+    assert done.returncode != 0
+    assert "kubectl --namespace flux delete minicluster lead" in done.stderr
+    assert not [note for note in notes if " delete " in note]
+    assert not [note for note in notes if " apply " in note and note.endswith("minicluster.yaml")]

@@ -25,7 +25,7 @@ def any_plan(request, plan_with, tmp_path_factory):
     """Give each plan in turn: the module with either kind of roles, and every example."""
     if request.param in ("predefined", "custom"):
         return plan_with(iam_mode=request.param)
-    keys = {key: VARIABLES[key] for key in ("public_key", "private_keys", "project", "region")}
+    keys = {key: VARIABLES[key] for key in ("public_key", "private_keys", "operator_image", "project", "region")}
     return Plan(plan_document(tmp_path_factory.mktemp("example"), request.param, keys))
 
 

@@ -10,9 +10,11 @@ cd "$work"
 
 gcloud container clusters get-credentials "$CLUSTER" --dns-endpoint --zone "$ZONE" --project "$PROJECT"
 
-# The operator, pinned by its hash.
+# The operator, pinned by its hashes.
 curl --fail --silent --show-error --location --output operator.yaml "$OPERATOR_URL"
 echo "$OPERATOR_SHA256  operator.yaml" | sha256sum --check --quiet
+# Its image by its digest, instead of by a tag.
+sed --in-place "s|image: ghcr.io/flux-framework/flux-operator:.*|image: $OPERATOR_IMAGE|" operator.yaml
 kubectl apply --server-side --force-conflicts --filename operator.yaml
 kubectl --namespace operator-system rollout status deployment/operator-controller-manager --timeout 5m
 

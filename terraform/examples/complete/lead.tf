@@ -29,6 +29,7 @@ resource "terraform_data" "lead" {
       SERVICE_ACCOUNT = module.overspill.agent_service_account
       OPERATOR_URL    = module.overspill.operator_manifest.url
       OPERATOR_SHA256 = module.overspill.operator_manifest.sha256
+      OPERATOR_IMAGE  = var.operator_image
       AGENT_SETTINGS  = module.overspill.agent_settings[local.lead]
       SLOTS = join("\n", [
         for name, slot in local.slots : format("%s=%d:cores=%d,gpus=%d,template=%s",

@@ -56,6 +56,7 @@ module "overspill" {
   region         = var.region
   public_key     = var.public_key
   private_keys   = var.private_keys
+  operator_image = var.operator_image
   network        = local.network
   lead_node_tags = [local.lead_tag]
   max_bursts     = 2

@@ -20,6 +20,11 @@ variable "private_keys" {
   sensitive   = true
 }
 
+variable "operator_image" {
+  description = "The Flux Operator's image by digest: ghcr.io/flux-framework/flux-operator@$(crane digest ghcr.io/flux-framework/flux-operator:latest)."
+  type        = string
+}
+
 variable "burst_project" {
   description = "Project of the bursts' clusters, attached to this one's Shared VPC. Default: project, for a first try."
   type        = string

@@ -20,13 +20,14 @@ provider "google" {
 module "overspill" {
   source = "../.."
 
-  project       = var.project
-  burst_project = var.burst_project
-  region        = var.region
-  deployment    = var.deployment
-  labels        = { team = "hpc" }
-  public_key    = var.public_key
-  private_keys  = var.private_keys
+  project        = var.project
+  burst_project  = var.burst_project
+  region         = var.region
+  deployment     = var.deployment
+  labels         = { team = "hpc" }
+  public_key     = var.public_key
+  private_keys   = var.private_keys
+  operator_image = var.operator_image
 
   network        = var.network
   burst_ip_range = var.burst_ip_range

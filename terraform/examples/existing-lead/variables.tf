@@ -20,6 +20,11 @@ variable "private_keys" {
   sensitive   = true
 }
 
+variable "operator_image" {
+  description = "The Flux Operator's image by digest: ghcr.io/flux-framework/flux-operator@$(crane digest ghcr.io/flux-framework/flux-operator:latest)."
+  type        = string
+}
+
 variable "burst_project" {
   description = "Project of the bursts' clusters; it should hold nothing else."
   type        = string

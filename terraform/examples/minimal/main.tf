@@ -19,10 +19,11 @@ provider "google" {
 module "overspill" {
   source = "../.."
 
-  project      = var.project
-  region       = var.region
-  public_key   = var.public_key
-  private_keys = var.private_keys
+  project        = var.project
+  region         = var.region
+  public_key     = var.public_key
+  private_keys   = var.private_keys
+  operator_image = var.operator_image
 
   leads = {
     lead = { slots = { burst-0 = "default" } }

@@ -19,3 +19,8 @@ variable "private_keys" {
   type        = string
   sensitive   = true
 }
+
+variable "operator_image" {
+  description = "The Flux Operator's image by digest: ghcr.io/flux-framework/flux-operator@$(crane digest ghcr.io/flux-framework/flux-operator:latest)."
+  type        = string
+}
