@@ -1,14 +1,12 @@
 """What the functions' code calls, found in its syntax: methods of the ports, and the kinds of objects that they touch.
 
-Nothing is run. What cannot be told from the syntax (a kind in a variable) is given as `UNKNOWN`.
+Nothing is run. What the syntax does not tell (a kind in a variable) is left out.
 """
 
 import ast
-from pathlib import Path
 
 from tests.terraform.offline import ROOT
 
-UNKNOWN = "?"
 SHARED = ROOT / "shared" / "overspill_shared"
 
 
@@ -48,12 +46,12 @@ def cluster_methods(function):
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and ast.unparse(node.func.value).endswith(("clusters",))
+        and ast.unparse(node.func.value).endswith("clusters")
     }
 
 
 def object_calls(function):
-    """Give (method, kind) of what a function does to objects in a cluster, through the KubernetesApi port."""
+    """Give (method, kind) of what a function does to objects in a cluster, as far as the syntax says the kind."""
     found = set()
     for path in package(function).rglob("*.py"):
         tree = ast.parse(path.read_text())
@@ -61,54 +59,36 @@ def object_calls(function):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
-                and ast.unparse(node.func.value).endswith(("kubernetes", "_kubernetes", "kubernetes_api"))
+                and node.func.attr in port_methods("KubernetesApi") - {"apply", "close"}
+                and ast.unparse(node.func.value).endswith(("kubernetes", "api"))
             ):
-                found.add((node.func.attr, _kind(node, tree, path)))
-    return found - {("close", UNKNOWN)}
+                found.add((node.func.attr, _kind(node, tree)))
+    return {(method, kind) for method, kind in found if kind is not None}
 
 
-def _kind(call, tree, path):
-    """Give the kind in `read(api_version, kind, …)`, through constants of the module, or of one it imports."""
+def _kind(call, tree):
+    """Give the kind in `read(api_version, kind, …)`, through constants of the module, or of one that it imports."""
     if call.func.attr == "list_pods":
         return "Pod"
-    names = []
+    values = []
     for argument in call.args:
-        if isinstance(argument, ast.Starred):
-            value = _constant(argument.value, tree, path)
-            names += list(value) if isinstance(value, tuple) else [UNKNOWN]
-        else:
-            names.append(_constant(argument, tree, path))
-    return names[1] if len(names) > 1 and isinstance(names[1], str) else UNKNOWN
+        value = _constant(argument.value if isinstance(argument, ast.Starred) else argument, tree)
+        values += value if isinstance(value, tuple) else [value]
+    return values[1] if len(values) > 1 else None
 
 
-def _constant(node, tree, path):
+def _constant(node, tree):
+    """Give an expression's value, or None where the syntax does not say it."""
+    if isinstance(node, ast.Name):
+        for statement in tree.body:
+            targets = [*getattr(statement, "targets", ()), getattr(statement, "target", None)]
+            if any(isinstance(target, ast.Name) and target.id == node.id for target in targets):
+                return _constant(statement.value, tree)
+        return None
+    if isinstance(node, ast.Attribute):
+        module = SHARED / f"{ast.unparse(node.value)}.py"
+        return _constant(ast.Name(node.attr), ast.parse(module.read_text())) if module.exists() else None
     try:
         return ast.literal_eval(node)
     except ValueError:
-        pass
-    if isinstance(node, ast.Name):
-        for statement in tree.body:
-            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-            if any(isinstance(target, ast.Name) and target.id == node.id for target in targets):
-                return _constant(statement.value, tree, path)
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        module = SHARED / f"{node.value.id}.py"
-        if module.exists():
-            return _constant(ast.Name(node.attr), ast.parse(module.read_text()), module)
-    return UNKNOWN
-
-
-def literal_kinds(*paths: Path):
-    """Give the kinds of objects that these files write out: dictionaries, or models, with a kind."""
-    found = set()
-    for path in paths:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Dict):
-                found |= {
-                    value.value
-                    for key, value in zip(node.keys, node.values, strict=True)
-                    if isinstance(key, ast.Constant) and key.value == "kind" and isinstance(value, ast.Constant)
-                }
-            elif isinstance(node, ast.keyword) and node.arg == "kind" and isinstance(node.value, ast.Constant):
-                found.add(node.value.value)
-    return found
+        return None
