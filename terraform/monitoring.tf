@@ -22,7 +22,7 @@ locals {
   counted = {
     overlived = {
       description = "Bursts that the sweep had to have removed: their agent did not do it in time."
-      filter      = "${local.function_logs} AND jsonPayload.message=\"sweep.expired\""
+      filter      = "${local.function_logs} AND jsonPayload.message=\"sweep.ended\""
     }
     over_cap = {
       description = "Decisions not to burst because a spending cap is reached."

@@ -3,6 +3,7 @@
 import base64
 import ipaddress
 import json
+import re
 
 import pytest
 from tests.terraform.offline import EXAMPLES, MODULE, ROOT, VARIABLES, plan_document
@@ -320,3 +321,12 @@ def test_alerts_tell_somebody(plan):
     assert plan.one("google_monitoring_notification_channel", "email", 0).values["labels"] == {
         "email_address": "hpc@example.com"
     }
+
+
+def test_metrics_count_what_the_functions_log(plan):
+    code = "\n".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+    filters = [metric.values["filter"] for metric in plan.all("google_logging_metric")]
+    events = [event for text in filters for event in re.findall(r'jsonPayload\.message="([^"]+)"', text)]
+
+    assert events
+    assert not [event for event in events if f'"{event}"' not in code]
