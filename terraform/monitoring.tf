@@ -18,11 +18,11 @@ locals {
   function_logs = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(\"overspill-provision\" OR \"overspill-teardown\")"
   agent_logs    = "resource.type=\"k8s_container\" AND jsonPayload.logger:\"overspill_agent\""
 
-  # Events of the log that become metrics; a test compares their names with the code's.
+  # Events of the log that become metrics; a test looks for their names in the code.
   counted = {
     overlived = {
       description = "Bursts that the sweep had to have removed: their agent did not do it in time."
-      filter      = "${local.function_logs} AND jsonPayload.message=\"sweep.ended\""
+      filter      = "${local.function_logs} AND jsonPayload.message=\"sweep.expired\""
     }
     over_cap = {
       description = "Decisions not to burst because a spending cap is reached."
