@@ -133,6 +133,14 @@ class Actions:
         log.info("request.published", extra={"message_id": message_id, "nodes": request.size, "slot": burst.slot})
         return Outcome.CHANGED
 
+    def repeat_leaves(self, snapshot: Snapshot) -> None:
+        """Tell brokers to leave that are still there: an agent that noted it may have died before it did it."""
+        for burst in snapshot.bursts:
+            still_there = burst.ranks & snapshot.online
+            if burst.state is BurstState.DRAINING and burst.told_to_leave_at is not None and still_there:
+                log.info("brokers.told_to_leave", extra={"burst_id": burst.burst_id, "slot": burst.slot})
+                self._instance.leave(still_there)
+
     def end_unknown(self, event: BurstEvent, now: float) -> None:
         """Request the teardown of a burst that the cloud reports on and no record here knows: the KVS was lost.
 

@@ -19,12 +19,15 @@ READ_TIMEOUT_S: Final = 10.0
 MAX_BYTES: Final = 65_536
 """A file that is read is small; more of it is not taken."""
 
-_LEAVE: Final = 'kill -TERM "$(flux getattr broker.pid)"'
+# A broker that is told twice ends with an error, and its pod's loop would start it again: the directory is a lock.
+_LEAVE: Final = (
+    'mkdir "$(flux getattr rundir)/leaving-$(flux getattr broker.starttime)" && kill -TERM "$(flux getattr broker.pid)"'
+)
 _WITH_STDOUT: Final = 1
 
 
 def leave(reactor: FluxReactor, rank: int, *, path: str) -> None:
-    """Have a rank's broker end itself, by a process that outlives this connection.
+    """Have a rank's broker end itself, by a process that outlives this connection; saying it again changes nothing.
 
     Raises FluxUnavailable if the lead's broker is gone.
     """

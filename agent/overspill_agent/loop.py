@@ -87,6 +87,7 @@ class Agent:
         self._drained: Ranks | None = None
         self._torpid: Ranks = frozenset()
         self._is_replayed = False
+        self._has_resumed = False
         self._turn_is_due = False
         self._next_turn_at = 0.0
         self._timer: Timer | None = None
@@ -170,6 +171,9 @@ class Agent:
         outcomes: list[Outcome] = []
         if not self._is_dry_run:
             self._adoption.look(snapshot, self._snapshot, self._schedule_turn)
+            if not self._has_resumed:
+                self._has_resumed = True
+                self._actions.repeat_leaves(snapshot)
             outcomes += self._republish(now)
             outcomes += [self._act(decision, snapshot, now) for decision in decisions]
             self._actions.forget_jobs_but(job.jobid for job in self._jobs.pending)

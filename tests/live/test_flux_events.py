@@ -131,6 +131,13 @@ def test_leave_without_a_running_loop_still_ends_the_brokers(instance, slot):
     assert [instance.wait_exit(rank) for rank in slot] == [0, 0, 0, 0]
 
 
+def test_leave_that_is_said_twice_ends_the_brokers_as_once(instance, flux, slot):
+    flux.leave(slot)
+    flux.leave(slot)
+
+    assert [instance.wait_exit(rank) for rank in slot] == [0, 0, 0, 0]
+
+
 def test_leave_of_ranks_that_are_offline_is_no_error(flux, listen):
     flux.leave(frozenset({4, 5}))
 

@@ -275,3 +275,13 @@ def test_agent_whose_calls_fail_once_each_leaves_the_same_end(stage, call):
         stage.faults.errors[call] = [None] * number + [TROUBLES[call]]
         play(again, World(again, fails=False), FluxUnavailable)
         check_the_end(again)
+
+
+def test_brokers_that_an_agent_died_before_telling_to_leave_are_told_by_the_next_once(stage, faults):
+    stage.remember(make_burst("DRAINING", told_to_leave_at=NOW))
+    stage.ranks.online, stage.ranks.drained = HOME | {2, 3}, SLOT_0
+    stage.start()
+    assert stage.flux.left == {2, 3}
+
+    stage.lose(frozenset({2}))
+    assert faults.calls.count("leave") == 1
