@@ -5,7 +5,7 @@ The jobs wait before the agent starts: it learns of all of them at once.
 
 import time
 
-from tests.bench.flux_rig import LARGE, one_host
+from tests.bench.flux_rig import DEADLINE_S, LARGE, one_host
 
 JOBS = 3_000
 PROBES = 8
@@ -21,7 +21,10 @@ def measure(rig):
     while lowered < JOBS and len(published_s) < PROBES:
         published_s.append(_published_s(rig, agent, len(published_s)))
         lowered = rig.side.ask("count_lowered")
+    deadline = began + 4 * DEADLINE_S
     while rig.side.ask("count_lowered") < JOBS:
+        if time.monotonic() > deadline:
+            raise TimeoutError("not all jobs were lowered")
         time.sleep(0.1)
     return {
         "jobs": JOBS,
