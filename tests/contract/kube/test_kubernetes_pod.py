@@ -198,7 +198,7 @@ def test_pod_of_a_job_that_tried_again_is_the_one_that_runs(put_pod, read):
 def test_services_and_nodes_give_the_lead_s_address(put_pod, put_service, node, read):
     put_pod(pod_manifest())
     put_service(service_manifest("cluster", "ClusterIP"))
-    put_service(service_manifest("node-port", "NodePort", targetPort="overlay", nodePort=30093))
+    put_service(service_manifest("node-port", "NodePort", targetPort="overlay", nodePort=30517))
 
     facts = read()
 
@@ -210,12 +210,12 @@ def test_services_and_nodes_give_the_lead_s_address(put_pod, put_service, node, 
             name="node-port",
             type=ServiceType.NODE_PORT,
             selector=SELECTOR,
-            ports=(ServicePort(port=8050, target="overlay", node_port=30093),),
+            ports=(ServicePort(port=8050, target="overlay", node_port=30517),),
         ),
     )
     assert facts.nodes == (Node(name="node-b", external_ips=("198.51.100.2",), internal_ips=("10.0.0.2",)),)
     address = find_lead_address({"bootstrap": {"hosts": ["lead-0"]}}, pod=facts)
-    assert (address.host, address.port) == ("198.51.100.2", 30093)
+    assert (address.host, address.port) == ("198.51.100.2", 30517)
 
 
 @pytest.mark.parametrize("ingress", [{"ip": "203.0.113.7"}, {"hostname": "lb.example.com"}], ids=["ip", "hostname"])
