@@ -143,3 +143,20 @@ def test_handler_that_raises_ends_in_the_dead_letter_topic_by_redelivery(start_c
 
 def _dead(cloud, body):
     return [letter for letter in cloud.dead_letters(names.TOPIC_REQUESTS) if letter.data == body]
+
+
+def test_burst_grows_with_its_node_pool(cloud, request_here, teardown_of):
+    request = request_here()
+    cloud.publish(request)
+    cloud.wait_for_kind(request.burst_id, "ready")
+    name = names.cluster_name(request.burst_id)
+    store = cloud.cloud.kubernetes_store(name)
+
+    cloud.publish(request.model_copy(update={"revision": 2, "size": 4}))
+
+    cloud.wait_for_kind(request.burst_id, "ready", times=2)
+    assert "resized" in cloud.kinds(request.burst_id)
+    nodes = [node["metadata"]["name"] for node in store.list_objects(store.resources.find_kind("v1", "Node"))]
+    assert nodes == [f"gke-{name}-burst-{index}" for index in range(4)] + [f"gke-{name}-system-0"]
+    cloud.publish(teardown_of(request))
+    cloud.wait_for_kind(request.burst_id, "removed")
