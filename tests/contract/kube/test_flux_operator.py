@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 import yaml
 from kubernetes import client
@@ -31,7 +33,10 @@ def minicluster(install, api, custom, namespace, eventually):
     def is_served():
         definition = client.ApiextensionsV1Api(api).read_custom_resource_definition(DEFINITION)
         conditions = {each.type: each.status for each in definition.status.conditions or []}
-        return conditions.get("Established") == "True" and custom.get_api_resources(GROUP, VERSION).resources
+        # A real server answers 404 for a moment more.
+        with contextlib.suppress(client.ApiException):
+            return conditions.get("Established") == "True" and custom.get_api_resources(GROUP, VERSION).resources
+        return False
 
     eventually(is_served, "MiniClusters are served")
 
