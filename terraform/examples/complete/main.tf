@@ -51,16 +51,18 @@ locals {
 module "overspill" {
   source = "../.."
 
-  project        = var.project
-  burst_project  = var.burst_project
-  region         = var.region
-  public_key     = var.public_key
-  private_keys   = var.private_keys
-  operator_image = var.operator_image
-  network        = local.network
-  lead_node_tags = [local.lead_tag]
-  max_bursts     = 2
-  templates      = local.templates
+  project             = var.project
+  burst_project       = var.burst_project
+  region              = var.region
+  public_key          = var.public_key
+  private_keys        = var.private_keys
+  keys_version        = var.keys_version
+  operator_image      = var.operator_image
+  deletion_protection = var.deletion_protection
+  network             = local.network
+  lead_node_tags      = [local.lead_tag]
+  max_bursts          = 2
+  templates           = local.templates
   leads = {
     (local.lead) = {
       namespace = local.namespace

@@ -20,6 +20,12 @@ variable "private_keys" {
   sensitive   = true
 }
 
+variable "keys_version" {
+  description = "Raise it with each change of private_keys."
+  type        = number
+  default     = 1
+}
+
 variable "operator_image" {
   description = "The Flux Operator's image by digest: ghcr.io/flux-framework/flux-operator@$(crane digest ghcr.io/flux-framework/flux-operator:latest)."
   type        = string
@@ -50,7 +56,7 @@ variable "lead_cores" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the lead's cluster, which has the jobs' history. To tear it down, apply false first."
+  description = "Refuse to delete the lead's cluster, which has the jobs' history, and the secret of the private keys. To tear it all down, apply false first."
   type        = bool
   default     = true
 }

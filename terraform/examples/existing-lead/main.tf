@@ -20,14 +20,16 @@ provider "google" {
 module "overspill" {
   source = "../.."
 
-  project        = var.project
-  burst_project  = var.burst_project
-  region         = var.region
-  deployment     = var.deployment
-  labels         = { team = "hpc" }
-  public_key     = var.public_key
-  private_keys   = var.private_keys
-  operator_image = var.operator_image
+  project             = var.project
+  burst_project       = var.burst_project
+  region              = var.region
+  deployment          = var.deployment
+  labels              = { team = "hpc" }
+  public_key          = var.public_key
+  private_keys        = var.private_keys
+  keys_version        = var.keys_version
+  operator_image      = var.operator_image
+  deletion_protection = var.deletion_protection
 
   network        = var.network
   burst_ip_range = var.burst_ip_range

@@ -20,6 +20,12 @@ variable "private_keys" {
   sensitive   = true
 }
 
+variable "keys_version" {
+  description = "Raise it with each change of private_keys."
+  type        = number
+  default     = 1
+}
+
 variable "operator_image" {
   description = "The Flux Operator's image by digest: ghcr.io/flux-framework/flux-operator@$(crane digest ghcr.io/flux-framework/flux-operator:latest)."
   type        = string
@@ -83,4 +89,10 @@ variable "alert_email" {
   description = "Who is mailed by alerts."
   type        = string
   default     = "hpc@example.com"
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the secret of the private keys. To tear the deployment down, apply false first."
+  type        = bool
+  default     = true
 }

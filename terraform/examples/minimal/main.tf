@@ -19,11 +19,13 @@ provider "google" {
 module "overspill" {
   source = "../.."
 
-  project        = var.project
-  region         = var.region
-  public_key     = var.public_key
-  private_keys   = var.private_keys
-  operator_image = var.operator_image
+  project             = var.project
+  region              = var.region
+  public_key          = var.public_key
+  private_keys        = var.private_keys
+  keys_version        = var.keys_version
+  operator_image      = var.operator_image
+  deletion_protection = var.deletion_protection
 
   leads = {
     lead = { slots = { burst-0 = "default" } }
