@@ -5,6 +5,7 @@ rest unless they are given. The factories live for the session, so that hypothes
 """
 
 import copy
+import functools
 
 import pytest
 from hypothesis import settings
@@ -103,18 +104,20 @@ def keys():
 def burst_request(keypair, keys):
     """Give a factory of valid BurstRequests."""
 
-    def build(**changes):
-        content = _merged(copy.deepcopy(BURST_REQUEST), changes)
-        lead = content["lead"]
-        content.setdefault("broker_toml", build_burst_config(LEAD_CONFIG, host=lead["host"], port=lead["port"]))
-        draft = messages.BurstRequest.model_validate({"burst_id": "0" * 32, "sealed_keys": "", **content})
-        if "burst_id" not in content:
-            draft = draft.model_copy(update={"burst_id": names.burst_id(draft.identity())})
-        if "sealed_keys" in content:
-            return draft
-        return draft.model_copy(update={"sealed_keys": sealing.seal(keys, sealing.Binding.of(draft), keypair[0])})
+    return functools.partial(make_burst_request, keypair[0], keys)
 
-    return build
+
+def make_burst_request(public_key, keys, /, **changes):
+    """Give a valid BurstRequest, its keys sealed for a function's public key."""
+    content = _merged(copy.deepcopy(BURST_REQUEST), changes)
+    lead = content["lead"]
+    content.setdefault("broker_toml", build_burst_config(LEAD_CONFIG, host=lead["host"], port=lead["port"]))
+    draft = messages.BurstRequest.model_validate({"burst_id": "0" * 32, "sealed_keys": "", **content})
+    if "burst_id" not in content:
+        draft = draft.model_copy(update={"burst_id": names.burst_id(draft.identity())})
+    if "sealed_keys" in content:
+        return draft
+    return draft.model_copy(update={"sealed_keys": sealing.seal(keys, sealing.Binding.of(draft), public_key)})
 
 
 def _factory(model, burst_request, own):

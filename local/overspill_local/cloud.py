@@ -27,6 +27,7 @@ from overspill_local.faults.control import ControlServer
 from overspill_local.free_port import free_port
 from overspill_local.gke import GkeServer
 from overspill_local.gke.protobufs import Cluster
+from overspill_local.instance_limit import InstanceLimit
 from overspill_local.kube_backend import KubeBackend, kubeconfig
 from overspill_local.manifests import flux_operator_path
 from overspill_local.message_tap import MessageTap
@@ -76,6 +77,8 @@ class CloudOptions:
     has_existing_cluster: bool = False
     """Bursts are namespaces of one cluster that is there from the start, instead of clusters."""
     redelivery: topics.Redelivery = field(default_factory=topics.Redelivery)
+    max_instances: int | None = None
+    """Most deliveries that each function works on at once; one too many is answered 429, as Cloud Run does."""
     function_environ: dict[str, str] = field(default_factory=dict)
     """Further settings of both functions."""
 
@@ -286,12 +289,25 @@ class EmbeddedCloud:
     async def _create_topics(self, functions: tuple[function_processes.FunctionProcess, ...]) -> None:
         provision, teardown = functions
         torn_down_by = (names.TOPIC_TEARDOWNS, names.TOPIC_LEASES, names.TOPIC_SWEEPS)
-        urls = {names.TOPIC_REQUESTS: provision.url, **dict.fromkeys(torn_down_by, teardown.url)}
+        provision_url, teardown_url = [await self._limited(function) for function in (provision, teardown)]
+        urls = {names.TOPIC_REQUESTS: provision_url, **dict.fromkeys(torn_down_by, teardown_url)}
         await asyncio.to_thread(topics.create_topics, PROJECT, urls, self.options.redelivery, self._endpoints["pubsub"])
         if self.is_official_pubsub:
             tap = MessageTap(PROJECT, self._endpoints["pubsub"], asyncio.get_running_loop(), self._note_message)
             await asyncio.to_thread(tap.start)
             self._stack.push_async_callback(asyncio.to_thread, tap.stop)
+
+    async def _limited(self, function: function_processes.FunctionProcess) -> str:
+        """Give where a function takes deliveries; a limit of instances stands before it, if there is one."""
+        if self.options.max_instances is None:
+            return function.url
+        limit = InstanceLimit(
+            function.url,
+            self.options.max_instances,
+            on_surplus=lambda: self._note("delivery.surplus", function=function.name),
+        )
+        self._stack.push_async_callback(limit.stop)
+        return await limit.start(HOST)
 
     async def _start_function(self, function: function_processes.FunctionProcess, environ: Mapping[str, str]) -> None:
         await self.supervisor.start(

@@ -6,9 +6,11 @@ import os
 import platform
 import sys
 
-from tests.bench import deciding, flux_agent, messages, whole_burst
+from tests.bench import cold_start, crowd, deciding, flux_agent, messages, whole_burst
 
 BENCHMARKS = {
+    "cold_start": cold_start.run,
+    "crowd": crowd.run,
     "deciding": deciding.run,
     "messages": messages.run,
     "flux": flux_agent.run,

@@ -91,6 +91,22 @@ SCENARIOS = [
 ]
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_functions_log_no_key_whatever_fails(fault, messages, keypair, caplog):
+    logging.disable(logging.NOTSET)
+    caplog.set_level(logging.DEBUG)
+
+    world = tell(STORIES["provision"], messages["provision"], FAULTS[fault], list, keypair[1], Tripwire())
+
+    logged = "".join(f"{record.getMessage()}{record.__dict__}{record.exc_text}" for record in caplog.records)
+    private_key = keypair[1].reveal().decode().strip()
+    assert "provision.step" in logged
+    for written in (logged, world.everything_written()):
+        assert "canary" not in written
+        assert private_key not in written
+        assert messages["provision"][0].sealed_keys not in written
+
+
 IN_EACH_ORDER = {("provision and teardown", "none"), ("empty and refill", "none")}
 
 

@@ -85,6 +85,21 @@ class CloudInThread:
         sealed = sealing.seal(keys, sealing.Binding.of(request), self.cloud.environ()["OVERSPILL_PUBLIC_KEY"])
         return request.model_copy(update={"sealed_keys": sealed})
 
+    def now_and_here(self, **changes):
+        """Give what makes an example request one of this deployment, now."""
+        now = time.time()
+        return {
+            "deployment": "default",
+            "generation": int(now),
+            "size": 2,
+            "lead": {"host": "127.0.0.1", "port": 9},
+            "requested_at": now,
+            "deadline_at": now + 600,
+            "expires_at": now + 900,
+            "hard_end_at": now + 3600,
+            **changes,
+        }
+
     def kinds(self, burst_id):
         """Give the kinds of the events about a burst so far, in order."""
         return [
@@ -195,20 +210,8 @@ def request_here(cloud, burst_request, request):
     numbers = iter(range(1000))
 
     def build(**changes):
-        now = time.time()
-        generation = int(now) + next(numbers) * 100_000 + abs(hash(request.node.name)) % 100_000
-        content = {
-            "deployment": "default",
-            "generation": generation,
-            "size": 2,
-            "lead": {"host": "127.0.0.1", "port": 9},
-            "requested_at": now,
-            "deadline_at": now + 600,
-            "expires_at": now + 900,
-            "hard_end_at": now + 3600,
-            **changes,
-        }
-        return cloud.for_here(burst_request(**content))
+        generation = int(time.time()) + next(numbers) * 100_000 + abs(hash(request.node.name)) % 100_000
+        return cloud.for_here(burst_request(**cloud.now_and_here(**{"generation": generation, **changes})))
 
     return build
 
