@@ -1,4 +1,4 @@
-"""Writes the documentation that follows from the code: lifecycle.md, settings.md, faults.md and messages/*.schema.json.
+"""Writes the documentation that follows from the code: lifecycle.md, settings.md, faults.md, schemas.
 
 `python docs/export.py` writes; `python docs/export.py --check` writes nothing and exits 1, naming each file that is
 stale. A schema whose message is gone is stale too. Pages that people write do not come from here.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overspill_agent.agent_settings import AgentSettings
+from overspill_agent.deciding import snapshot_file
 from overspill_local.faults.book import MISSING_ZONE
 from overspill_local.faults.catalogue import CATALOGUE
 from overspill_provision.settings import ProvisionSettings
@@ -32,7 +33,14 @@ SCHEMA_PATTERN = "messages/*.schema.json"
 def pages() -> dict[str, str]:
     """Give the text of each generated file by its path under docs/."""
     schemas = {f"messages/{model.__name__}.schema.json": _schema(model) for model in messages.MESSAGES}
-    return {"lifecycle.md": lifecycle.markdown(), "settings.md": _settings(), "faults.md": _faults(), **schemas}
+    snapshot = json.dumps(snapshot_file.schema(), indent=2, sort_keys=True) + "\n"
+    return {
+        "lifecycle.md": lifecycle.markdown(),
+        "settings.md": _settings(),
+        "faults.md": _faults(),
+        "snapshot.schema.json": snapshot,
+        **schemas,
+    }
 
 
 def stale(docs: Path) -> list[str]:

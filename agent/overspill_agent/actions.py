@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import logging
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
 from overspill_agent.burst_requests import (
     build_renewal,
     build_request,
+    build_resize,
     build_teardown,
     build_unknown_teardown,
     record_of,
+    resized,
 )
+from overspill_agent.bursts import BEFORE_ACTIVE
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.leases import renewed_until
 from overspill_agent.deciding.mounts import lacks_mount
@@ -30,22 +34,37 @@ from overspill_shared.messages import EventKind, TeardownReason
 from overspill_shared.sealing import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from overspill_agent.burst_requests import Identity
     from overspill_agent.bursts import Burst
     from overspill_agent.deciding.policy import Policy
-    from overspill_agent.deciding.slots import Slot
     from overspill_agent.deciding.snapshot import Snapshot
     from overspill_agent.ports import FluxInstance
     from overspill_agent.store import BurstStore
     from overspill_shared.messages import BurstEvent, LeaseRenewal
     from overspill_shared.ports import Publisher
+    from overspill_shared.templates import Template
 
 log = logging.getLogger(__name__)
 
 _TOLD = frozenset(
-    {Code.TOO_LARGE, Code.NOT_BURSTABLE_HERE, Code.COOL_DOWN, Code.MAX_LIFETIME, Code.NO_MOUNT, Code.NOT_STARTED}
+    {
+        Code.TOO_LARGE,
+        Code.TOO_LONG,
+        Code.NO_TEMPLATE,
+        Code.NOT_BURSTABLE_HERE,
+        Code.NO_MOUNT,
+        Code.OVER_CAP,
+        Code.PRICE_UNKNOWN,
+        Code.COOL_DOWN,
+        Code.BREAKER_OPEN,
+        Code.QUOTA,
+        Code.CONFIG,
+        Code.PERMISSION,
+        Code.MAX_LIFETIME,
+        Code.NOT_STARTED,
+    }
 )
 """What a user must see on the job: it will not run soon, or will be ended."""
 
@@ -80,12 +99,14 @@ class Actions:
         publisher: Publisher,
         store: BurstStore,
         identity: Identity,
+        templates: Mapping[str, Template],
         policy: Policy,
     ) -> None:
         self._instance = instance
         self._publisher = publisher
         self._store = store
         self._identity = identity
+        self._templates = templates
         self._policy = policy
         self._remarks = Remarks(instance)
         self._renewals: dict[str, LeaseRenewal] = {}
@@ -108,6 +129,7 @@ class Actions:
             if burst is None:
                 return Outcome.DONE
             step: dict[DecisionKind, Callable[[Burst, Decision, float], Outcome]] = {
+                DecisionKind.GROW: partial(self._grow, snapshot),
                 DecisionKind.DRAIN: self._drain,
                 DecisionKind.CANCEL_DRAIN: self._cancel_drain,
                 DecisionKind.LEAVE: self._leave,
@@ -168,6 +190,7 @@ class Actions:
 
     def _request(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
         slot = next(slot for slot in snapshot.slots if slot.name == decision.slot)
+        template = self._templates[decision.template or ""]
         generation = names.next_generation(now, (burst.generation for burst in self._store.bursts))
         request = build_request(
             self._identity,
@@ -176,6 +199,7 @@ class Actions:
             [job for jobid in decision.jobs if (job := snapshot.pending_by_id.get(jobid))],
             Keys(curve_cert=self._instance.read_curve_cert()),
             self._policy,
+            template=template,
             generation=generation,
             now=now,
         )
@@ -184,16 +208,37 @@ class Actions:
             self._store.save(burst, request=request)
             outcome = self.publish_request(burst, now)
             self.tell_jobs(burst)
-            self._warn_of_lost_output(decision, snapshot, slot)
+            self._warn_of_lost_output(decision, snapshot, template)
         return outcome
 
-    def _warn_of_lost_output(self, decision: Decision, snapshot: Snapshot, slot: Slot) -> None:
+    def _grow(self, snapshot: Snapshot, burst: Burst, decision: Decision, now: float) -> Outcome:
+        """Record and publish a higher revision of a burst; its end stays what it was."""
+        earlier = self._store.request_of(burst.burst_id)
+        if earlier is None:
+            return Outcome.DONE
+        request = build_resize(
+            self._identity,
+            earlier,
+            decision,
+            [job for jobid in decision.jobs if (job := snapshot.pending_by_id.get(jobid))],
+            Keys(curve_cert=self._instance.read_curve_cert()),
+            self._policy,
+            now=now,
+        )
+        burst = resized(burst, request, decision)
+        self._store.save(burst, request=request)
+        outcome = self.publish_request(burst, now)
+        self.tell_jobs(burst)
+        self._warn_of_lost_output(decision, snapshot, request.template)
+        return outcome
+
+    def _warn_of_lost_output(self, decision: Decision, snapshot: Snapshot, template: Template) -> None:
         """Tell a job whose working directory the burst's nodes do not share: what it writes there goes with them."""
         for jobid in decision.jobs:
             job = snapshot.pending_by_id.get(jobid)
-            if job is not None and (cwd := lacks_mount(job.jobspec, [slot.template])):
+            if job is not None and (cwd := lacks_mount(job.jobspec, [template])):
                 note = (
-                    f"its working directory {cwd} lies under no mount of the template {slot.template.name}:"
+                    f"its working directory {cwd} lies under no mount of the template {template.name}:"
                     " what it writes on its node's own disk dies with the node"
                 )
                 self._remarks.tell(jobid, Code.NO_MOUNT, note)
@@ -232,6 +277,13 @@ class Actions:
     def _teardown(self, burst: Burst, decision: Decision, now: float) -> Outcome:
         if burst.state is BurstState.FAILED and now < burst.hard_end_at and self._has_work(burst):
             return Outcome.POSTPONED
+        if burst.state in BEFORE_ACTIVE:
+            # Nobody is to blame: it has no error, so nothing need rest.
+            burst = burst.moved(BurstState.FAILED, at=now, cause=decision.reason).model_copy(
+                update={"teardown_reason": TeardownReason.IDLE_TIMEOUT}
+            )
+            self._save(burst)
+            return Outcome.CHANGED
         if BurstState.TEARING_DOWN in TRANSITIONS[burst.state]:
             reason = burst.teardown_reason or TeardownReason.FAILED
             burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause=decision.reason).model_copy(

@@ -5,17 +5,17 @@ Each field's description is its documentation. Nothing here acts on a setting.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
-from overspill_agent.deciding.policy import Policy
 from overspill_agent.deciding.slots import DEFAULT_TEMPLATE
+from overspill_agent.policy_settings import PolicySettings
+from overspill_agent.prices import PriceList, price_of, shipped
 from overspill_shared.errors import ConfigError
 from overspill_shared.fields import HostName, ImageRef, Name
 from overspill_shared.sealing import parse_public_key
-from overspill_shared.settings import Settings, load
+from overspill_shared.settings import load
 from overspill_shared.templates import NodeShape, Template
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class SlotSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     template: Name = DEFAULT_TEMPLATE
+    min_nodes: int = Field(default=1, ge=1, description="a burst of it has no fewer")
 
 
 class TemplateSettings(NodeShape):
@@ -45,7 +46,7 @@ class TemplateSettings(NodeShape):
     model_config = ConfigDict(extra="forbid")
 
 
-class AgentSettings(Settings):
+class AgentSettings(PolicySettings):
     """Everything that the agent can be told."""
 
     project: str = Field(default="", description="Google Cloud project; default: GOOGLE_CLOUD_PROJECT")
@@ -70,54 +71,8 @@ class AgentSettings(Settings):
     )
     slots: dict[str, SlotSettings] = Field(default_factory=dict, description="[slots.<name>] template")
     templates: dict[Name, TemplateSettings] = Field(default_factory=dict, description="[templates.<name>]")
-    idle_timeout_s: Seconds = Field(default=600, description="idle so long, a burst is torn down")
-    join_timeout_s: Seconds = Field(default=1200, description="from request until all ranks are online")
-    accepts_partial_join: bool = Field(
-        default=False, description="use a burst with fewer ranks than wanted at its join deadline, or roll it back"
-    )
-    requires_mounts: bool = Field(
-        default=False,
-        description="hold a job whose working directory lies under no mount of a template, or only say so",
-    )
-    settle_s: Seconds = Field(
-        default=30, description="after the lead's start, a job that its own missing ranks could help waits so long"
-    )
-    rejoin_timeout_s: Seconds = Field(default=300, description="lost ranks are waited for so long")
-    unwanted_after_s: Seconds = Field(
-        default=60, description="a burst on its way that no waiting job wants any more is ended after this"
-    )
-    unused_after_s: Seconds = Field(
-        default=600, description="an active burst is idle if Flux starts none of its jobs in this time"
-    )
-    max_lifetime_s: Seconds = Field(default=8 * 3600, description="nothing of a burst exists for longer")
-    drain_before_end_s: Seconds = Field(default=900, description="drained so long before its hard end")
-    lease_s: Seconds = Field(
-        default=1800, description="a burst whose lease was not renewed for so long is removed by the next sweep"
-    )
-    leave_timeout_s: Seconds = Field(default=120, description="brokers may take so long to leave")
-    teardown_retry_s: Seconds = Field(default=300, description="an unconfirmed teardown is asked for again")
-    cooldown_s: Seconds = Field(default=60, description="rest of a slot after a failure, doubling")
-    max_cooldown_s: Seconds = Field(default=3600, description="longest such rest")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level written")
     log_format: Literal["json", "plain"] = Field(default="json", description="for machines, or for a terminal")
-
-    @model_validator(mode="after")
-    def _lifetime_has_room_for_work(self) -> Self:
-        if self.join_timeout_s + self.drain_before_end_s >= self.max_lifetime_s:
-            raise PydanticCustomError(
-                "lifetime",
-                "max_lifetime_s must be more than join_timeout_s and drain_before_end_s together,"
-                " or a burst drains as soon as it has joined",
-            )
-        if self.lease_s < self.join_timeout_s:
-            raise PydanticCustomError(
-                "lease", "lease_s must be at least join_timeout_s, or the first lease may lapse before the ranks join"
-            )
-        return self
-
-    def policy(self) -> Policy:
-        """Give the part that decisions compare with."""
-        return Policy(**{name: getattr(self, name) for name in Policy.__dataclass_fields__})
 
     def named_templates(self, facts: InstanceFacts) -> dict[str, Template]:
         """Give the templates by name, with one called `default` even where none is set.
@@ -142,7 +97,8 @@ class AgentSettings(Settings):
                 memory_mib=32 * 1024,
                 zones=("us-central1-a",),
             )
-        return named
+        prices = shipped()
+        return {name: _priced(template, prices) for name, template in named.items()}
 
     def sealing_key(self, read: Any) -> str:
         """Give the public key's line; `read` reads the file.
@@ -163,6 +119,11 @@ class AgentSettings(Settings):
             raise ConfigError(
                 f"public_key_file: {self.public_key_file}: {exc.strerror}.", remedy="Correct it.", code="public-key"
             ) from None
+
+
+def _priced(template: Template, prices: PriceList) -> Template:
+    """Give a template the list's price where it has none."""
+    return template.model_copy(update={"price_usd_per_h": price_of(template, prices)})
 
 
 def _check_flux_version(template: Template, flux_version: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from overspill_agent.agent_settings import DEFAULT_APP_IMAGE, DEFAULT_VIEW_IMAGE
-from overspill_agent.bursts import Burst, HistoryEntry
+from overspill_agent.bursts import BEFORE_ACTIVE, Burst, HistoryEntry
 from overspill_agent.lead_address import LeadAddress, find_lead_address
 from overspill_agent.topology import burst_topology
 from overspill_shared import broker_toml, names
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from overspill_agent.ports import InstanceFacts
     from overspill_shared.messages import BurstEvent
     from overspill_shared.secrets import Secret
+    from overspill_shared.templates import Template
 
 PLACEHOLDER: Final = "-"
 MAX_JOBS_BYTES: Final = 200_000
@@ -121,18 +122,19 @@ def build_request(
     keys: Keys,
     policy: Policy,
     *,
+    template: Template,
     generation: int,
     now: float,
 ) -> BurstRequest:
     """Give the message that asks for a decided burst."""
     slot_message = SlotMessage(name=slot.name, size=slot.size, hosts=slot.hostlist)
-    zone = decision.zone or slot.template.zones[0]
+    zone = decision.zone or template.zones[0]
     content = burst_identity(
         deployment=identity.deployment,
         lead_id=identity.lead.id,
         slot=slot_message,
         broker_toml=identity.broker_toml,
-        template=slot.template,
+        template=template,
         zone=zone,
         runtime=identity.runtime,
         generation=generation,
@@ -149,7 +151,7 @@ def build_request(
         broker_toml=identity.broker_toml,
         sealed_keys=PLACEHOLDER,
         jobs=_told(jobs),
-        template=slot.template,
+        template=template,
         zone=zone,
         runtime=identity.runtime,
         expires_at=now + min(policy.lease_s, policy.max_lifetime_s),
@@ -157,11 +159,38 @@ def build_request(
         requested_at=now,
         deadline_at=now + policy.join_timeout_s,
     )
+    return _sealed(identity, request, keys)
+
+
+def build_resize(
+    identity: Identity,
+    earlier: BurstRequest,
+    decision: Decision,
+    jobs: Iterable[PendingJob],
+    keys: Keys,
+    policy: Policy,
+    *,
+    now: float,
+) -> BurstRequest:
+    """Give the message that asks for another size of a burst: the last one with a higher revision, and the same end."""
+    request = earlier.model_copy(
+        update={
+            "revision": earlier.revision + 1,
+            "size": decision.nodes,
+            "jobs": _told(jobs) or earlier.jobs,
+            "expires_at": min(now + policy.lease_s, earlier.hard_end_at),
+            "requested_at": now,
+            "deadline_at": min(now + policy.join_timeout_s, earlier.hard_end_at),
+        }
+    )
+    return _sealed(identity, request, keys)
+
+
+def _sealed(identity: Identity, request: BurstRequest, keys: Keys) -> BurstRequest:
+    """Seal the keys; the seal binds to the finished message, so it comes last."""
     if keys.munge_key is None:
         keys = Keys(curve_cert=keys.curve_cert, munge_key=identity.munge_key)
-    # The seal binds to the finished message, so it comes last.
-    sealed = seal(keys, Binding.of(request), identity.public_key)
-    return request.model_copy(update={"sealed_keys": sealed})
+    return request.model_copy(update={"sealed_keys": seal(keys, Binding.of(request), identity.public_key)})
 
 
 def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
@@ -171,10 +200,11 @@ def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
         generation=request.generation,
         revision=request.revision,
         slot=slot.name,
-        template=slot.template.name,
+        template=request.template.name,
         zone=request.zone,
         ranks_idset=format_idset(slot.first_ranks(request.size)),
         jobs=decision.jobs,
+        reserved_usd=decision.reserve_usd,
         reason=decision.reason,
         since=request.requested_at,
         created_at=request.requested_at,
@@ -182,6 +212,25 @@ def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
         hard_end_at=request.hard_end_at,
         lease_expires_at=request.expires_at,
         history=(HistoryEntry(state=BurstState.REQUESTED, at=request.requested_at, cause=decision.reason),),
+    )
+
+
+def resized(burst: Burst, request: BurstRequest, decision: Decision) -> Burst:
+    """Give the record to write before another size is published: ranks that are new may take as long as a join."""
+    reserved = (
+        burst.reserved_usd if decision.reserve_usd is None else (burst.reserved_usd or 0.0) + decision.reserve_usd
+    )
+    return burst.model_copy(
+        update={
+            "revision": request.revision,
+            "ranks_idset": format_idset(decision.ranks or ()),
+            "jobs": (*burst.jobs, *decision.jobs),
+            "published_at": None,
+            "idle_since": None,
+            "reserved_usd": reserved,
+            "growing_until": request.deadline_at,
+            "deadline_at": request.deadline_at if burst.state in BEFORE_ACTIVE else burst.deadline_at,
+        }
     )
 
 

@@ -67,6 +67,10 @@ class Burst(BaseModel):
     """Jobs that it was ready for and that Flux did not start on it."""
     unstarted_at: float | None = None
     """When that was found."""
+    growing_until: float | None = None
+    """Ranks that an active burst was asked for anew may be missing until then; None: it does not grow."""
+    reserved_usd: float | None = None
+    """What was reserved for it; None where its price is not known."""
     has_drained: bool = False
     """Its ranks were drained by us and not undrained since."""
     lost_idset: str = ""

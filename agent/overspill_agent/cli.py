@@ -109,6 +109,24 @@ def status(*, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def plan(
+    *,
+    snapshot: Annotated[
+        Path,
+        typer.Option("--snapshot", metavar="FILE", help="A snapshot as JSON (docs/deciding.md); - for standard input."),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would be decided: bursts with their nodes, price and time, and why other jobs wait.
+
+    Needs neither Flux nor a cloud; nothing is published. An unknown key in the file exits 2.
+    """
+    from overspill_agent.planning import plan_command  # noqa: PLC0415
+
+    plan_command.show_file(snapshot, as_json=as_json)
+
+
+@app.command()
 def doctor(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check the Flux instance of FLUX_URI, and show the configuration that mends what is wrong.
 

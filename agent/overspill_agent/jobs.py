@@ -7,12 +7,12 @@ changes one job; nothing is asked of Flux. Events are RFC 21's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from overspill_agent.deciding.demand import Demand, is_burstable, parse_demand
+from overspill_agent.deciding.demand import Demand, burstable_mark, duration_of, parse_demand
 from overspill_shared.idset import parse_idset
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from overspill_shared.idset import Ranks
 
 DEFAULT_URGENCY: Final = 16
+WHOLE: Final = 2**20
+"""Cores of a rank of which R does not say how many are held: all of them."""
 LOWERED_URGENCY: Final = 1
 """Sorts behind every ordinary job, yet starts by itself as soon as its ranks are there (0 would hold it)."""
 
@@ -51,7 +53,13 @@ class PendingJob:
     demand: Demand | None
     """None if its jobspec asks for something that is not jobspec V1: `problem` says what."""
     problem: str
-    jobspec: Mapping[str, Any]
+    jobspec: Mapping[str, Any] = field(default_factory=dict)
+    burstable: Any = None
+    """Its mark: `attributes.system.burstable`, whatever it is."""
+    duration_s: float | None = None
+    """Its time limit; None where it has none."""
+    is_own: bool = True
+    """Whether it is the instance owner's."""
     lowered_from: int | None = None
     """The urgency that it had before it was lowered."""
     lowering: Lowering = Lowering.NONE
@@ -60,6 +68,11 @@ class PendingJob:
     def asks(self) -> Demand | str:
         """What it asks for, or why that cannot be read: jobs with the same are decided alike."""
         return self.problem if self.demand is None else self.demand
+
+    @property
+    def wished_urgency(self) -> int:
+        """The urgency that its user gave it, whatever we made of it."""
+        return self.urgency if self.lowered_from is None or not self.is_lowered else self.lowered_from
 
     @property
     def may_be_lowered(self) -> bool:
@@ -72,12 +85,28 @@ class PendingJob:
         return self.lowering is Lowering.DONE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningJob:
+    """A job that has resources."""
+
+    jobid: int
+    started_at: float
+    duration_s: float | None
+    held: Mapping[int, tuple[int, int]]
+    """The cores and GPUs that it holds, by rank."""
+
+    @property
+    def ranks(self) -> Ranks:
+        """The ranks that it holds."""
+        return frozenset(self.held)
+
+
 class JobTable:
     """The state that job events leave behind."""
 
     def __init__(self) -> None:
         self._pending: dict[int, PendingJob] = {}
-        self._holding: dict[int, Ranks] = {}
+        self._running: dict[int, RunningJob] = {}
 
     def apply(self, event: JobEvent) -> bool:
         """Take in one event; tells whether anything changed that a decision could depend on."""
@@ -89,12 +118,16 @@ class JobTable:
             case "memo":
                 return self._memo(event)
             case "alloc":
-                self._holding[event.jobid] = allocated_ranks(event.R or {})
-                self._pending.pop(event.jobid, None)
+                job = self._pending.pop(event.jobid, None)
+                duration_s = job.duration_s if job is not None else None
+                held = held_resources(event.R or {})
+                self._running[event.jobid] = RunningJob(
+                    jobid=event.jobid, started_at=event.at, duration_s=duration_s, held=held
+                )
                 return True
             case "free" | "clean":
                 was_pending = self._pending.pop(event.jobid, None) is not None
-                return self._holding.pop(event.jobid, None) is not None or was_pending
+                return self._running.pop(event.jobid, None) is not None or was_pending
             case "exception":
                 return self._exception(event)
             case _:
@@ -108,20 +141,26 @@ class JobTable:
     @property
     def allocated(self) -> Ranks:
         """The ranks that jobs hold."""
-        return frozenset().union(*self._holding.values())
+        return frozenset().union(*(job.held for job in self._running.values()))
 
     @property
     def holding(self) -> Mapping[int, Ranks]:
         """The jobs that hold ranks, with these."""
-        return dict(self._holding)
+        return {jobid: job.ranks for jobid, job in self._running.items()}
+
+    @property
+    def running(self) -> tuple[RunningJob, ...]:
+        """The jobs that have resources."""
+        return tuple(self._running.values())
 
     def ranks_of(self, jobid: int) -> Ranks:
         """Give the ranks that a job holds."""
-        return self._holding.get(jobid, frozenset())
+        job = self._running.get(jobid)
+        return job.ranks if job is not None else frozenset()
 
     def _submit(self, event: JobEvent) -> bool:
         jobspec = event.jobspec or {}
-        if is_burstable(jobspec):
+        if jobspec:
             demand, problem = _read_demand(jobspec)
             self._pending[event.jobid] = PendingJob(
                 jobid=event.jobid,
@@ -131,6 +170,8 @@ class JobTable:
                 demand=demand,
                 problem=problem,
                 jobspec=jobspec,
+                burstable=burstable_mark(jobspec),
+                duration_s=duration_of(jobspec),
             )
         return False
 
@@ -182,7 +223,14 @@ def _updated(job: PendingJob, event: JobEvent) -> PendingJob:
         case _:
             jobspec = updated_jobspec(job.jobspec, event.context)
             demand, problem = _read_demand(jobspec)
-            return replace(job, jobspec=jobspec, demand=demand, problem=problem)
+            return replace(
+                job,
+                jobspec=jobspec,
+                demand=demand,
+                problem=problem,
+                burstable=burstable_mark(jobspec),
+                duration_s=duration_of(jobspec),
+            )
 
 
 def _lowering_after(lowering: Lowering, urgency: int) -> Lowering:
@@ -219,7 +267,14 @@ def _shared(demand: Demand) -> Demand:
     return demand
 
 
-def allocated_ranks(resources: Mapping[str, Any]) -> Ranks:
-    """Give the ranks of an R (RFC 20); its entries may stand in any order."""
+def held_resources(resources: Mapping[str, Any]) -> dict[int, tuple[int, int]]:
+    """Give the cores and GPUs of an R (RFC 20) by rank; its entries may stand in any order."""
     entries = (resources.get("execution") or {}).get("R_lite") or ()
-    return frozenset().union(*(parse_idset(str(entry["rank"])) for entry in entries))
+    held = {}
+    for entry in entries:
+        children = entry.get("children") or {}
+        cores = len(parse_idset(str(children["core"]))) if "core" in children else WHOLE
+        gpus = len(parse_idset(str(children.get("gpu", ""))))
+        for rank in parse_idset(str(entry["rank"])):
+            held[rank] = (cores, gpus)
+    return held

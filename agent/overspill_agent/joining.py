@@ -1,19 +1,15 @@
-"""The end of a join: which ranks are missing at the deadline, why, and what becomes of the burst. Pure.
-
-A burst that no job wants any more before it has joined ends here too: nobody needs to pay for it.
-"""
+"""The end of a join: which ranks are missing at the deadline, why, and what becomes of the burst. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from overspill_agent.bursts import BEFORE_ACTIVE
 from overspill_shared.errors import ErrorClass
 from overspill_shared.hostlist import compress
 from overspill_shared.idset import format_idset
 from overspill_shared.lifecycle import BurstState
-from overspill_shared.messages import EventError, TeardownReason
+from overspill_shared.messages import EventError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +38,7 @@ def is_due(snapshot: Snapshot, now: float) -> bool:
 
 
 def settle_joining(snapshot: Snapshot, policy: Policy, now: float) -> Snapshot:
-    """End the joins whose deadline has passed, and the bursts that nobody wants before they have joined."""
+    """End the joins whose deadline has passed."""
     return replace(snapshot, bursts=tuple(_settled(snapshot, burst, policy, now) for burst in snapshot.bursts))
 
 
@@ -60,9 +56,6 @@ def explain_missing(snapshot: Snapshot, missing: Ranks) -> tuple[str, str]:
 def _settled(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Burst:
     if _is_late(burst, now):
         return _late(snapshot, burst, policy, now)
-    waits_for_nobody = burst.state in BEFORE_ACTIVE and burst.idle_since is not None
-    if waits_for_nobody and now >= (burst.idle_since or 0.0) + policy.unwanted_after_s:
-        return _unwanted(burst, now)
     return burst
 
 
@@ -88,13 +81,6 @@ def _late(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Burst
         }
     )
     return burst.failed(error, at=now)
-
-
-def _unwanted(burst: Burst, now: float) -> Burst:
-    """End a burst without blaming anybody: it has no error, so its slot need not rest."""
-    return burst.moved(BurstState.FAILED, at=now, cause="no waiting job needs it any more").model_copy(
-        update={"teardown_reason": TeardownReason.IDLE_TIMEOUT}
-    )
 
 
 def _hosts(snapshot: Snapshot, ranks: Iterable[int]) -> str:

@@ -19,21 +19,22 @@ from overspill_agent.deciding.decisions import log_facts
 from overspill_agent.deciding.keeping import next_wakeup
 from overspill_agent.deciding.settling import returning_ranks
 from overspill_agent.deciding.snapshot import Snapshot
+from overspill_agent.experience import experience_of
 from overspill_agent.jobs import JobTable
 from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.losing import newly_lost, settle_losses
-from overspill_agent.observe import observe
+from overspill_agent.observe import note_work, observe
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
 from overspill_agent.starting import jobs_in_flight, next_change, settle_unstarted, without_unstarted
 from overspill_agent.store import BurstStore
 from overspill_shared.errors import FluxError, FluxUnavailable
 from overspill_shared.hostlist import compress
 from overspill_shared.idset import format_idset
-from overspill_shared.lifecycle import BurstState
+from overspill_shared.lifecycle import NOT_RUNNING, BurstState
 from overspill_shared.log import about_burst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from overspill_agent.burst_requests import Identity
     from overspill_agent.deciding.decisions import Decision
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from overspill_shared.idset import Ranks
     from overspill_shared.messages import BurstEvent
     from overspill_shared.ports import Clock, Publisher
+    from overspill_shared.templates import Template
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Agent:
         clock: Clock,
         facts: InstanceFacts,
         slots: tuple[Slot, ...],
+        templates: Mapping[str, Template],
         identity: Identity,
         policy: Policy,
         is_dry_run: bool = False,
@@ -73,13 +76,19 @@ class Agent:
         self._clock = clock
         self._facts = facts
         self._slots = slots
+        self._templates = templates
         self._identity = identity
         self._policy = policy
         self._is_dry_run = is_dry_run
         self._on_turn = on_turn
         self._store = BurstStore(instance)
         self._actions = Actions(
-            instance=instance, publisher=publisher, store=self._store, identity=identity, policy=policy
+            instance=instance,
+            publisher=publisher,
+            store=self._store,
+            identity=identity,
+            templates=templates,
+            policy=policy,
         )
         self._adoption = Adoption(instance=instance, store=self._store, identity=identity, policy=policy, clock=clock)
         self._jobs = JobTable()
@@ -166,7 +175,11 @@ class Agent:
             return ()
         now = self._clock.now()
         snapshot, unstarted = self._observe(now)
-        decisions = (*decide(snapshot, self._policy, now), *unstarted)
+        decisions = decide(snapshot, self._policy, now)
+        noted = note_work(snapshot, decisions, now)
+        noted = settle_unstarted(noted, jobs_in_flight(decisions), self._policy, now)
+        snapshot = self._record(noted, snapshot)
+        decisions = (*decisions, *unstarted)
         self._log_decisions(decisions)
         outcomes: list[Outcome] = []
         if not self._is_dry_run:
@@ -196,6 +209,7 @@ class Agent:
         return Snapshot(
             facts=self._facts,
             slots=self._slots,
+            templates=self._templates,
             pending=self._jobs.pending,
             bursts=self._store.bursts,
             online=self._online or frozenset(),
@@ -203,6 +217,8 @@ class Agent:
             drained=self._drained or frozenset(),
             allocated=self._jobs.allocated,
             holding=self._jobs.holding,
+            running=self._jobs.running,
+            history=tuple(e for burst in self._store.bursts if (e := experience_of(burst)) is not None),
         )
 
     def _observe(self, now: float) -> tuple[Snapshot, tuple[Decision, ...]]:
@@ -213,16 +229,19 @@ class Agent:
         if is_due(after, now):
             after = replace(after, join_errors=self._instance.join_errors())
         after = settle_losses(settle_joining(after, self._policy, now), self._policy, now)
-        after = settle_unstarted(after, jobs_in_flight(self._last_decisions), self._policy, now)
+        return self._record(after, before), unstarted
+
+    def _record(self, after: Snapshot, before: Snapshot) -> Snapshot:
+        """Write the bursts that changed, and tell of those that moved."""
         moved = [new for old, new in zip(before.bursts, after.bursts, strict=True) if new is not old]
         if self._is_dry_run or not moved:
-            return after, unstarted
+            return after
         self._store.save(*moved)
         for old, new in zip(before.bursts, after.bursts, strict=True):
             if new.state is not old.state:
                 log_move(new)
                 self._actions.tell_jobs(new)
-        return after, unstarted
+        return after
 
     def _tell_job_lost(self, event: JobEvent) -> None:
         """Name a job that Flux fails on a burst's ranks: a lost node, most often; the exception's note says which."""
@@ -247,7 +266,7 @@ class Agent:
     def _republish(self, now: float) -> Iterator[Outcome]:
         """Publish again what was recorded, but is not known to be published: a crash or an outage lay between."""
         for burst in self._store.bursts:
-            if burst.state is BurstState.REQUESTED and burst.published_at is None:
+            if burst.published_at is None and burst.state not in NOT_RUNNING:
                 with about_burst(burst.burst_id):
                     yield self._actions.publish_request(burst, now)
 

@@ -40,7 +40,10 @@ def _settled(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Bu
     burst = _taken_back(burst, snapshot.online)
     missing = burst.usable_ranks - snapshot.online
     if not missing:
-        return burst if burst.lost_since is None else burst.model_copy(update={"lost_since": None})
+        is_settled = burst.lost_since is None and burst.growing_until is None
+        return burst if is_settled else burst.model_copy(update={"lost_since": None, "growing_until": None})
+    if burst.growing_until is not None and now < burst.growing_until and burst.lost_since is None:
+        return burst
     if burst.lost_since is None:
         return burst.model_copy(update={"lost_since": now})
     if now < burst.lost_since + policy.rejoin_timeout_s:

@@ -1,4 +1,4 @@
-"""The passive half of a turn: bursts as the snapshot shows them, before anything is decided. Pure."""
+"""The passive parts of a turn: bursts as the snapshot shows them, and the clocks of those without work. Pure."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING
 
 from overspill_agent.bursts import BEFORE_ACTIVE, on_ranks, on_time, with_idleness
 from overspill_agent.deciding.decide import wanted_bursts
-from overspill_agent.deciding.demand_matching import one_of_each, served_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from overspill_agent.bursts import Burst
+    from overspill_agent.deciding.decisions import Decision
     from overspill_agent.deciding.snapshot import Snapshot
 
 
 def observe(snapshot: Snapshot, now: float) -> Snapshot:
-    """Move each burst to where the online ranks, the work on them and the time put it."""
+    """Move each burst to where the online ranks and the time put it."""
     moved = tuple(on_time(on_ranks(burst, snapshot.online, now), now) for burst in snapshot.bursts)
-    snapshot = replace(snapshot, bursts=moved)
-    wanted = wanted_bursts(hold for job in one_of_each(snapshot.pending).values() if (hold := served_by(snapshot, job)))
-    idle = tuple(
+    return replace(snapshot, bursts=moved)
+
+
+def note_work(snapshot: Snapshot, decisions: Iterable[Decision], now: float) -> Snapshot:
+    """Start and stop the bursts' idle clocks, after what was decided of the jobs that wait."""
+    wanted = wanted_bursts(decisions)
+    noted = tuple(
         with_idleness(burst, is_busy=_is_busy(snapshot, burst, is_wanted=burst.burst_id in wanted), now=now)
         for burst in snapshot.bursts
     )
-    return replace(snapshot, bursts=idle)
+    return replace(snapshot, bursts=noted)
 
 
 def _is_busy(snapshot: Snapshot, burst: Burst, *, is_wanted: bool) -> bool:

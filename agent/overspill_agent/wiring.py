@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from overspill_agent.pubsub_events import EventSubscription
     from overspill_shared.messages import BurstEvent, Message
     from overspill_shared.ports import Publisher
+    from overspill_shared.templates import Template
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +184,7 @@ class _Lead:
 
     facts: InstanceFacts
     slots: tuple[Slot, ...]
+    templates: Mapping[str, Template]
     identity: Identity
 
 
@@ -191,7 +193,8 @@ def _read_lead(
 ) -> _Lead:
     facts = instance.facts()
     slot_templates = {name: slot.template for name, slot in settings.slots.items()}
-    slots = find_slots(facts, settings.named_templates(facts), slot_templates, burst_property=settings.burst_property)
+    templates = settings.named_templates(facts)
+    slots = find_slots(facts, templates, slot_templates, burst_property=settings.burst_property)
     if not slots:
         raise ConfigError(
             f"bootstrap.hosts and R declare no slot: no rank has the property {settings.burst_property!r}.",
@@ -199,12 +202,12 @@ def _read_lead(
             f" (`flux R encode --property={settings.burst_property}:RANKS`), and restart the lead.",
             code="no-slots",
         )
-    startup.log_findings(facts, slots, burst_property=settings.burst_property)
+    startup.log_findings(facts, slots, templates, burst_property=settings.burst_property)
     munge_key = read_munge_key(facts, settings.munge_key_file)
     identity = build_identity(facts, settings, public_key, pod=pod, munge_key=munge_key)
     address = identity.address
     log.info("lead.address", extra={"source": address.source.value, "reason": address.reason})
-    return _Lead(facts=facts, slots=slots, identity=identity)
+    return _Lead(facts=facts, slots=slots, templates=templates, identity=identity)
 
 
 def _agent(
@@ -222,6 +225,7 @@ def _agent(
         clock=SystemClock(),
         facts=lead.facts,
         slots=lead.slots,
+        templates=lead.templates,
         identity=lead.identity,
         policy=settings.policy(),
         is_dry_run=is_dry_run,

@@ -31,7 +31,7 @@ def test_export_writes_every_page_and_a_schema_for_each_message(export, tmp_path
 
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     schemas = {f"messages/{model.__name__}.schema.json" for model in MESSAGES}
-    assert written == {"lifecycle.md", "settings.md", "faults.md"} | schemas
+    assert written == {"lifecycle.md", "settings.md", "faults.md", "snapshot.schema.json"} | schemas
     assert export.main(["--docs", str(tmp_path), "--check"]) == 0
 
 

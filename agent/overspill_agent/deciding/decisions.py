@@ -21,6 +21,10 @@ class DecisionKind(StrEnum):
 
     REQUEST = "request"
     """Publish a burst request."""
+    GROW = "grow"
+    """Publish a request for more nodes of a burst."""
+    SHRINK = "shrink"
+    """Give the last nodes of a burst back."""
     DRAIN = "drain"
     """Let a burst's ranks take no new work; it will be torn down."""
     CANCEL_DRAIN = "cancel-drain"
@@ -44,27 +48,82 @@ class DecisionKind(StrEnum):
 class Code(StrEnum):
     """Why, for scripts."""
 
+    # requests and growing
     NEVER_FITS_LOCALLY = "never-fits-locally"
+    """The ranks at home that are online could not hold the job even if nothing ran there."""
+    BREAK_EVEN = "break-even"
+    """The job would wait longer at home than a burst takes."""
+    PROBE = "probe"
+    """The one request that shows whether a template works again in a zone whose breaker was open."""
+    # holds
     FITS_NOW = "fits-now"
+    """It fits on ranks that are free at home: the scheduler starts it."""
+    LOCAL_WAIT_SHORTER = "local-wait-shorter"
+    """It starts at home before a burst would be there."""
     SETTLING = "settling"
+    """The lead has just started: its own ranks may come back."""
     IN_FLIGHT = "in-flight"
+    """Nodes that are there, or on their way, have room for it."""
+    GATHERING = "gathering"
+    """Others that come with it are to share its burst."""
+    NO_TEMPLATE = "no-template"
+    """No template that may be used has nodes of that kind."""
     NO_SLOT = "no-slot"
+    """Each slot that could hold it is in use or drained, or the one that its mark names does not exist."""
     TOO_LARGE = "too-large"
-    NOT_BURSTABLE_HERE = "not-burstable-here"
-    NOT_STARTED = "not-started"
-    NO_MOUNT = "no-mount"
+    """No slot has so many nodes."""
+    TOO_LONG = "too-long"
+    """Its time limit is longer than a burst may live."""
+    OVER_CAP = "over-cap"
+    """It would cost more than a cap lets it."""
+    PRICE_UNKNOWN = "price-unknown"
+    """Nobody knows what its nodes cost, and that is not allowed."""
+    MAX_BURSTS = "max-bursts"
+    """There are as many bursts as may be."""
+    MAX_NODES = "max-nodes"
+    """There would be more nodes than may be."""
     COOL_DOWN = "cool-down"
+    """Each zone of the template had no such nodes a short while ago."""
+    BREAKER_OPEN = "breaker-open"
+    """Bursts of the template failed several times in a row."""
+    QUOTA = "quota"
+    """The project's quota was used up a short while ago."""
+    CONFIG = "config"
+    """A setting of the template is wrong: a person must correct it."""
+    PERMISSION = "permission"
+    """An account lacks a right: a person must give it."""
+    NOT_BURSTABLE_HERE = "not-burstable-here"
+    """It cannot run on burst nodes: by its constraint, its user, or because its jobspec cannot be read."""
+    NOT_STARTED = "not-started"
+    """A burst was ready for it, and Flux did not start it there."""
+    NO_MOUNT = "no-mount"
+    """Its working directory is not shared with burst nodes."""
+    # the life of a burst
     IDLE = "idle"
+    """Nothing has run there for the idle time-out."""
     MAX_LIFETIME = "max-lifetime"
+    """Its time is over."""
+    NOT_NEEDED = "not-needed"
+    """No waiting job needs it any more."""
     DEMAND_RETURNED = "demand-returned"
-    DRAINED = "drained"
-    LEFT = "left"
-    LEAVE_TIMEOUT = "leave-timeout"
+    """A job came that fits on it while it drained."""
     FAILED = "failed"
+    """It did not become what it should."""
+    DRAINED = "drained"
+    """Its ranks have no work, and take none."""
+    LEFT = "left"
+    """None of its brokers is online any more."""
+    LEAVE_TIMEOUT = "leave-timeout"
+    """Its brokers did not leave in time."""
     UNCONFIRMED = "unconfirmed"
+    """Nobody has said yet that it is gone."""
     REMOVED = "removed"
+    """It is gone."""
     LEASE = "lease"
+    """Its lease is due."""
+    # a job's place in the queue
     HEAD_OF_LINE = "head-of-line"
+    """Others would wait behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,26 +139,19 @@ class Decision:
     template: str | None = None
     zone: str | None = None
     nodes: int | None = None
+    """Of the burst in all, once it is done."""
     ranks: Ranks | None = None
-
-    def for_job(self, jobid: int) -> Decision:
-        """Give the same decision for another job."""
-        return Decision(
-            kind=self.kind,
-            code=self.code,
-            reason=self.reason,
-            burst_id=self.burst_id,
-            jobs=(jobid,),
-            slot=self.slot,
-            template=self.template,
-            zone=self.zone,
-            nodes=self.nodes,
-            ranks=self.ranks,
-        )
+    """Those nodes' ranks."""
+    reserve_usd: float | None = None
+    """What is reserved anew; None where nothing is, or no price is known."""
+    eta_p50_s: float | None = None
+    eta_p90_s: float | None = None
+    """From now until jobs can start there: in half of all cases, and in nine of ten."""
 
     def as_json(self) -> dict[str, Any]:
         """Give it for scripts: ranks as an idset."""
-        return {**asdict(self), "ranks": None if self.ranks is None else format_idset(self.ranks)}
+        ranks = None if self.ranks is None else format_idset(self.ranks)
+        return {**asdict(self), "kind": self.kind.value, "code": self.code.value, "ranks": ranks}
 
 
 def log_facts(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:

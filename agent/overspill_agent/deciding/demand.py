@@ -29,8 +29,31 @@ class Demand:
     cores_per_unit: int
     gpus_per_unit: int
     is_by_node: bool
-    queue: str | None
-    constraint: Mapping[str, Any] = field(hash=False)
+    queue: str | None = None
+    constraint: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    memory_mib_per_unit: int = 0
+    """0 where it asks for none: Flux knows no memory, a template does."""
+    is_exclusive: bool = False
+    """Whether its nodes may hold no other job."""
+
+    def units_in(self, cores: int, gpus: int, memory_mib: int | None = None) -> int:
+        """Give how many of its units fit into what a node has free; memory that is not known holds any."""
+        if cores < self.cores_per_unit or gpus < self.gpus_per_unit:
+            return 0
+        if memory_mib is not None and memory_mib < self.memory_mib_per_unit:
+            return 0
+        if self.is_by_node:
+            return 1
+        limits = [
+            has // needs
+            for has, needs in (
+                (cores, self.cores_per_unit),
+                (gpus, self.gpus_per_unit),
+                (memory_mib or 0, self.memory_mib_per_unit if memory_mib is not None else 0),
+            )
+            if needs
+        ]
+        return min(limits, default=self.units)
 
     def units_on(self, rank: RankResources, host: str) -> int:
         """Give how many of its units an empty rank could hold; 0 where the constraint forbids the rank."""
@@ -38,21 +61,34 @@ class Demand:
             return 0
         if not matches(self.constraint, rank, host):
             return 0
-        if self.is_by_node:
-            return 1
-        by_core = rank.cores // self.cores_per_unit if self.cores_per_unit else self.units
-        by_gpu = rank.gpus // self.gpus_per_unit if self.gpus_per_unit else self.units
-        return min(by_core, by_gpu)
+        return self.units_in(rank.cores, rank.gpus)
 
     def describe(self) -> str:
         """Say it in words, for reasons."""
         units = _counted(self.units, "node" if self.is_by_node else "slot")
-        gpus = f" and {_counted(self.gpus_per_unit, 'GPU')}" if self.gpus_per_unit else ""
-        return f"{units} of {_counted(self.cores_per_unit, 'core')}{gpus}"
+        needs = [_counted(self.cores_per_unit, "core")]
+        if self.gpus_per_unit:
+            needs.append(_counted(self.gpus_per_unit, "GPU"))
+        if self.memory_mib_per_unit:
+            needs.append(f"{self.memory_mib_per_unit} MiB")
+        return f"{units} of {' and '.join(needs)}"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def burstable_mark(jobspec: Mapping[str, Any]) -> Any:
+    """Give `attributes.system.burstable`, whatever it is; None where it is missing."""
+    return _system(jobspec).get("burstable")
+
+
+def duration_of(jobspec: Mapping[str, Any]) -> float | None:
+    """Give a job's time limit in seconds (RFC 14: 0 is none); None where it has none."""
+    duration = _system(jobspec).get("duration")
+    if isinstance(duration, bool) or not isinstance(duration, int | float) or duration <= 0:
+        return None
+    return float(duration)
 
 
 def is_burstable(jobspec: Mapping[str, Any]) -> bool:
@@ -82,7 +118,7 @@ def parse_demand(jobspec: Mapping[str, Any]) -> Demand:
     system = _system(jobspec)
     queue = system.get("queue")
     constraint = system.get("constraints") or {}
-    _check_constraint(constraint)
+    check_constraint(constraint)
     return Demand(
         units=units,
         cores_per_unit=cores,
@@ -90,6 +126,15 @@ def parse_demand(jobspec: Mapping[str, Any]) -> Demand:
         is_by_node=by_node,
         queue=queue if isinstance(queue, str) else None,
         constraint=constraint,
+        is_exclusive=by_node and top.get("exclusive") is True,
+    )
+
+
+def names_ranks(constraint: Mapping[str, Any]) -> bool:
+    """Tell whether a constraint names hosts or ranks, so that alike ranks are not alike to it."""
+    return any(
+        operator in ("hostlist", "ranks") or (operator in ("and", "or", "not") and any(map(names_ranks, values)))
+        for operator, values in constraint.items()
     )
 
 
@@ -122,7 +167,7 @@ _expand_once = lru_cache(maxsize=4096)(expand)
 _parse_idset_once = lru_cache(maxsize=4096)(parse_idset)
 
 
-def _check_constraint(constraint: Any) -> None:
+def check_constraint(constraint: Any) -> None:
     """Check that a constraint can be decided for any rank: else a job might be sent where it may not run.
 
     Raises ValueError, or TypeError where a value is of the wrong kind.
@@ -147,9 +192,9 @@ _OPERATORS: Final[Mapping[str, Callable[[Any], object]]] = {
     "properties": _check_property,
     "hostlist": expand,
     "ranks": parse_idset,
-    "and": _check_constraint,
-    "or": _check_constraint,
-    "not": _check_constraint,
+    "and": check_constraint,
+    "or": check_constraint,
+    "not": check_constraint,
 }
 """The operators of RFC 31, and what checks one of their operands."""
 

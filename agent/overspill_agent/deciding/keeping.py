@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from overspill_agent.deciding.breaking import cooldown_end
+from overspill_agent.deciding.breaking import next_opening
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.leases import renewal_due
 from overspill_agent.deciding.settling import settled_at
+from overspill_agent.deciding.spending import DAY_S
+from overspill_agent.deciding.waiting import expected_end
 from overspill_shared.lifecycle import BurstState
 
 if TYPE_CHECKING:
@@ -37,11 +39,10 @@ def next_wakeup(snapshot: Snapshot, policy: Policy, now: float) -> float | None:
 
     A deadline in the past is left out: its decision was due already, and what it waits for is an event.
     """
-    ends = (at for burst in snapshot.bursts for at in _deadlines(burst, policy))
+    ends = (at for burst in snapshot.bursts for at in _deadlines(snapshot, burst, policy))
     leases = (at for burst in snapshot.bursts if (at := renewal_due(burst, policy)) is not None)
-    rests = (cooldown_end(snapshot, slot.name, policy) for slot in snapshot.slots if snapshot.pending)
-    settled = settled_at(snapshot.facts, policy) if snapshot.pending else 0.0
-    return min((at for at in (*ends, *leases, *rests, settled) if at > now), default=None)
+    waits = _of_waiting_jobs(snapshot, policy, now) if snapshot.pending else ()
+    return min((at for at in (*ends, *leases, *waits) if at > now), default=None)
 
 
 def teardown_due(burst: Burst, policy: Policy) -> float:
@@ -57,7 +58,11 @@ def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *,
         return _about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "an event shows work on it after its end")
     match burst.state:
         case BurstState.ACTIVE:
-            return _active(snapshot, burst, policy, now)
+            # What was lost might never return: a waiting job alone keeps no burst that is not whole.
+            is_whole = burst.usable_ranks <= snapshot.online
+            return _active(snapshot, burst, policy, now, is_wanted=is_wanted and is_whole)
+        case BurstState.REQUESTED | BurstState.PROVISIONING | BurstState.JOINING if not is_wanted:
+            return _unwanted(burst, policy, now)
         case BurstState.DRAINING:
             return _draining(snapshot, burst, policy, now, is_wanted=is_wanted)
         case BurstState.FAILED:
@@ -70,16 +75,62 @@ def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *,
             return None
 
 
-def _active(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
+def _active(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_wanted: bool) -> Decision | None:
     if now >= burst.hard_end_at - policy.drain_before_end_s:
         left = max(0.0, burst.hard_end_at - now)
         reason = f"the lifetime of the burst ends in {left:.0f} s: what still runs on its ranks then is ended"
         ending = _about(burst, DecisionKind.DRAIN, Code.MAX_LIFETIME, reason)
         return replace(ending, jobs=snapshot.jobs_on(burst.ranks))
-    if burst.idle_since is not None and now >= burst.idle_since + policy.idle_timeout_s:
-        idle_s = now - burst.idle_since
-        return _about(burst, DecisionKind.DRAIN, Code.IDLE, f"its ranks have had no work for {idle_s:.0f} s")
-    return None
+    if is_wanted or now < burst.created_at + policy.min_lifetime_s:
+        return None
+    if burst.size == 0:
+        return _warm(snapshot, burst, policy, now)
+    if burst.ranks & snapshot.allocated:
+        return _tail(snapshot, burst, policy, now)
+    if burst.idle_since is None or now < burst.idle_since + policy.idle_timeout_s:
+        return None
+    reason = f"its ranks have had no work for {now - burst.idle_since:.0f} s"
+    if policy.keep_warm_s > 0:
+        return _resized(snapshot, burst, 0, f"{reason}; its cluster is kept for {policy.keep_warm_s:.0f} s")
+    return _about(burst, DecisionKind.DRAIN, Code.IDLE, reason)
+
+
+def _warm(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
+    """End a burst that was kept without nodes for long enough."""
+    since = _changed_at(snapshot, burst)
+    if now < since + policy.keep_warm_s:
+        return None
+    return _about(burst, DecisionKind.DRAIN, Code.IDLE, f"it was kept without nodes for {now - since:.0f} s")
+
+
+def _tail(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
+    """Give back the last nodes of a burst where only the first have work, and nothing has changed for a while."""
+    slot = next((slot for slot in snapshot.slots if slot.name == burst.slot), None)
+    if slot is None or not policy.shrinks or now < _changed_at(snapshot, burst) + policy.idle_timeout_s:
+        return None
+    busy = max(position for position, rank in enumerate(slot.ranks, 1) if rank in snapshot.allocated)
+    nodes = max(busy, min(slot.min_nodes, slot.size))
+    if nodes >= burst.size:
+        return None
+    idle_s = now - _changed_at(snapshot, burst)
+    return _resized(snapshot, burst, nodes, f"its last {burst.size - nodes} nodes have had no work for {idle_s:.0f} s")
+
+
+def _resized(snapshot: Snapshot, burst: Burst, nodes: int, reason: str) -> Decision:
+    slot = next((slot for slot in snapshot.slots if slot.name == burst.slot), None)
+    ranks = slot.first_ranks(nodes) if slot is not None else frozenset()
+    return replace(_about(burst, DecisionKind.SHRINK, Code.IDLE, reason), nodes=nodes, ranks=ranks)
+
+
+def _changed_at(snapshot: Snapshot, burst: Burst) -> float:
+    """Give when a burst's nodes or its work changed last: the clock of all thrift starts again then."""
+    return max(burst.since, snapshot.changed_at.get(burst.burst_id, burst.since))
+
+
+def _unwanted(burst: Burst, policy: Policy, now: float) -> Decision | None:
+    if burst.idle_since is None or now < burst.idle_since + policy.unwanted_after_s:
+        return None
+    return _about(burst, DecisionKind.TEARDOWN, Code.NOT_NEEDED, "no waiting job needs it any more")
 
 
 def _draining(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_wanted: bool) -> Decision | None:
@@ -131,18 +182,26 @@ def _about(burst: Burst, kind: DecisionKind, code: Code, reason: str) -> Decisio
     )
 
 
-def _deadlines(burst: Burst, policy: Policy) -> Iterator[float]:
+def _of_waiting_jobs(snapshot: Snapshot, policy: Policy, now: float) -> Iterator[float]:
+    """Give the times that may change what becomes of jobs that wait."""
+    yield settled_at(snapshot.facts, policy)
+    yield max(job.submitted_at for job in snapshot.pending) + policy.gather_quiet_s
+    for kind in snapshot.templates.values():
+        yield next_opening(kind.name, kind.zones, snapshot.history, policy, now) or 0.0
+    for job in snapshot.running:
+        yield expected_end(job.started_at, job.duration_s, policy, now)
+    if policy.cap_usd_per_day is not None:
+        yield from (spent.at + DAY_S for spent in snapshot.spent)
+
+
+def _deadlines(snapshot: Snapshot, burst: Burst, policy: Policy) -> Iterator[float]:
     match burst.state:
         case BurstState.REQUESTED | BurstState.PROVISIONING | BurstState.JOINING:
             yield burst.deadline_at
             if burst.idle_since is not None:
                 yield burst.idle_since + policy.unwanted_after_s
         case BurstState.ACTIVE:
-            yield burst.hard_end_at - policy.drain_before_end_s
-            if burst.lost_since is not None:
-                yield burst.lost_since + policy.rejoin_timeout_s
-            if burst.idle_since is not None:
-                yield burst.idle_since + policy.idle_timeout_s
+            yield from _active_deadlines(snapshot, burst, policy)
         case BurstState.DRAINING:
             yield burst.hard_end_at
             if burst.told_to_leave_at is not None:
@@ -153,3 +212,13 @@ def _deadlines(burst: Burst, policy: Policy) -> Iterator[float]:
             yield teardown_due(burst, policy)
         case _:
             return
+
+
+def _active_deadlines(snapshot: Snapshot, burst: Burst, policy: Policy) -> Iterator[float]:
+    yield burst.hard_end_at - policy.drain_before_end_s
+    if burst.lost_since is not None:
+        yield burst.lost_since + policy.rejoin_timeout_s
+    if burst.idle_since is not None:
+        yield max(burst.idle_since + policy.idle_timeout_s, burst.created_at + policy.min_lifetime_s)
+    if not burst.size or (policy.shrinks and burst.ranks & snapshot.allocated):
+        yield _changed_at(snapshot, burst) + (policy.idle_timeout_s if burst.size else policy.keep_warm_s)

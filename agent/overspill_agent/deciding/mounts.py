@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from overspill_shared.templates import Template
+    from overspill_agent.deciding.matching import NodeKind
 
 
 def working_directory(jobspec: Mapping[str, Any]) -> str | None:
@@ -21,7 +21,7 @@ def working_directory(jobspec: Mapping[str, Any]) -> str | None:
     return cwd if isinstance(cwd, str) and cwd else None
 
 
-def lacks_mount(jobspec: Mapping[str, Any], templates: Iterable[Template]) -> str | None:
+def lacks_mount(jobspec: Mapping[str, Any], templates: Iterable[NodeKind]) -> str | None:
     """Give the working directory that none of these templates shares with the lead; None if all is well.
 
     >>> lacks_mount({"attributes": {"system": {"cwd": "/home/ada"}}}, [])

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from overspill_agent.deciding.policy import Policy
-    from overspill_agent.deciding.snapshot import Snapshot
-    from overspill_agent.ports import InstanceFacts
+    from overspill_agent.deciding.snapshot import Declared, Snapshot
     from overspill_shared.idset import Ranks
 
 
-def settled_at(facts: InstanceFacts, policy: Policy) -> float:
+def settled_at(facts: Declared, policy: Policy) -> float:
     """Give until when (epoch seconds) ranks that are offline may be on their way back; 0 if that is not known."""
     return 0.0 if facts.started_at is None else facts.started_at + policy.settle_s
 

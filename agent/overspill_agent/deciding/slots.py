@@ -30,7 +30,10 @@ class Slot:
     name: str
     ranks: tuple[int, ...]
     hosts: tuple[str, ...]
-    template: Template
+    template: str | None
+    """The template that fills it; None: any that has what R declares."""
+    min_nodes: int = 1
+    """A burst of it has no fewer."""
 
     @property
     def size(self) -> int:
@@ -73,7 +76,7 @@ def find_slots(
     )
 
 
-def _slot(facts: InstanceFacts, name: str, ranks: list[int], template: Template) -> Slot:
+def _slot(facts: InstanceFacts, name: str, ranks: list[int], template: str) -> Slot:
     hosts = tuple(facts.hosts[rank] for rank in ranks)
     expected = tuple(f"{name}-{index}" for index in range(len(ranks)))
     if hosts != expected or not re.fullmatch(names.NAME_PATTERN, name):
@@ -86,7 +89,7 @@ def _slot(facts: InstanceFacts, name: str, ranks: list[int], template: Template)
     return Slot(name=name, ranks=tuple(ranks), hosts=hosts, template=template)
 
 
-def _template(slot: str, templates: Mapping[str, Template], slot_templates: Mapping[str, str]) -> Template:
+def _template(slot: str, templates: Mapping[str, Template], slot_templates: Mapping[str, str]) -> str:
     wanted = slot_templates.get(slot, DEFAULT_TEMPLATE)
     if wanted not in templates:
         raise ConfigError(
@@ -94,4 +97,4 @@ def _template(slot: str, templates: Mapping[str, Template], slot_templates: Mapp
             remedy=f"Add a table [templates.{wanted}] to the settings.",
             code="template-unknown",
         )
-    return templates[wanted]
+    return wanted

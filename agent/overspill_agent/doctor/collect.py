@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from overspill_agent.agent_settings import AgentSettings
     from overspill_agent.ports import FluxInstance, InstanceFacts
     from overspill_shared.idset import Ranks
+    from overspill_shared.templates import Template
 
 MAX_PLUGIN_BYTES: Final = 64 * 1024
 
@@ -38,7 +39,7 @@ def examine(instance: FluxInstance, settings: AgentSettings, environ: Mapping[st
     """
     facts = instance.facts()
     pod = read_own_pod(environ)
-    slots, slots_refusal = _slots(facts, settings)
+    slots, templates, slots_refusal = _slots(facts, settings)
     return Examination(
         facts=facts,
         health=instance.examine(),
@@ -47,6 +48,7 @@ def examine(instance: FluxInstance, settings: AgentSettings, environ: Mapping[st
         curve_cert=look_at_cert(table(facts.config, "bootstrap").get("curve_cert")),
         plugin_texts=read_plugins(facts.config),
         slots=slots,
+        templates=templates,
         burst_ranks=_burst_ranks(instance),
         slots_refusal=slots_refusal,
         identity_refusal=_refusal(lambda: build_identity(facts, settings, "", pod=pod)),
@@ -80,13 +82,16 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def _slots(facts: InstanceFacts, settings: AgentSettings) -> tuple[tuple[Slot, ...], ConfigError | None]:
-    templates = {name: slot.template for name, slot in settings.slots.items()}
+def _slots(
+    facts: InstanceFacts, settings: AgentSettings
+) -> tuple[tuple[Slot, ...], Mapping[str, Template], ConfigError | None]:
+    names = {name: slot.template for name, slot in settings.slots.items()}
     try:
-        found = find_slots(facts, settings.named_templates(facts), templates, burst_property=settings.burst_property)
+        templates = settings.named_templates(facts)
+        found = find_slots(facts, templates, names, burst_property=settings.burst_property)
     except ConfigError as exc:
-        return (), exc
-    return found, None
+        return (), {}, exc
+    return found, templates, None
 
 
 def _burst_ranks(instance: FluxInstance) -> Ranks:

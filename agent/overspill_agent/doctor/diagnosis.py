@@ -8,11 +8,12 @@ from overspill_agent.doctor import broker_checks, pubsub_checks, queue_checks, r
 from overspill_agent.doctor.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from overspill_agent.deciding.slots import Slot
     from overspill_agent.doctor.examination import Examination
     from overspill_agent.ports import InstanceFacts
+    from overspill_shared.templates import Template
 
 
 def diagnose(examination: Examination) -> tuple[Finding, ...]:
@@ -28,9 +29,11 @@ def diagnose(examination: Examination) -> tuple[Finding, ...]:
     )
 
 
-def startup_findings(facts: InstanceFacts, slots: Sequence[Slot], *, burst_property: str) -> tuple[Finding, ...]:
+def startup_findings(
+    facts: InstanceFacts, slots: Sequence[Slot], templates: Mapping[str, Template], *, burst_property: str
+) -> tuple[Finding, ...]:
     """Give what the facts alone show to be wrong: what the agent says at its start, loudly."""
-    findings = [rank_checks.check_resources_cover_hosts(facts), rank_checks.check_slot_shapes(facts, slots)]
+    findings = [rank_checks.check_resources_cover_hosts(facts), rank_checks.check_slot_shapes(facts, slots, templates)]
     if facts.is_real:
         findings += [
             *_check_scheduler(facts, burst_property),
@@ -51,7 +54,7 @@ def _check_ranks(examination: Examination) -> tuple[Finding, ...]:
     return (
         rank_checks.check_slots(facts, slots, examination.burst_property, examination.slots_refusal),
         rank_checks.check_resources_cover_hosts(facts),
-        rank_checks.check_slot_shapes(facts, slots),
+        rank_checks.check_slot_shapes(facts, slots, examination.templates),
         rank_checks.check_slots_down(health, slots, examination.burst_ranks),
     )
 

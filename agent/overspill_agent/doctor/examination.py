@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from overspill_agent.ports import InstanceFacts, InstanceHealth
     from overspill_shared.errors import ConfigError
     from overspill_shared.idset import Ranks
+    from overspill_shared.templates import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ class Examination:
     plugin_texts: Mapping[str, str | None] = field(default_factory=dict)
     """Frobnicator plugins that are given by a path: their source, or None where it cannot be read here."""
     slots: tuple[Slot, ...] = ()
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    """Those that fill the slots, by name; none where they cannot be used."""
     burst_ranks: Ranks = frozenset()
     """Ranks of the bursts that the instance's KVS records and that are not gone."""
     slots_refusal: ConfigError | None = None

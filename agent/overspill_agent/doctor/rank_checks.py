@@ -12,11 +12,12 @@ from overspill_shared.hostlist import compress
 from overspill_shared.idset import Ranks, format_idset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from overspill_agent.deciding.slots import Slot
     from overspill_agent.ports import InstanceFacts, InstanceHealth
     from overspill_shared.errors import ConfigError
+    from overspill_shared.templates import Template
 
 _SLOT_CONFIG: Final = """\
 [bootstrap]
@@ -37,7 +38,7 @@ def check_slots(
     if refusal is not None:
         return Finding.of_error(code, refusal)
     if slots:
-        shown = ", ".join(f"{slot.name} ({slot.size} ranks, template {slot.template.name})" for slot in slots)
+        shown = ", ".join(f"{slot.name} ({slot.size} ranks, template {slot.template})" for slot in slots)
         return Finding.ok(code, f"Slots are declared: {shown}.")
     first = len(facts.hosts)
     others = f"{compress(facts.hosts[1:])}," if facts.hosts[1:] else ""
@@ -66,21 +67,24 @@ def check_resources_cover_hosts(facts: InstanceFacts) -> Finding:
     )
 
 
-def check_slot_shapes(facts: InstanceFacts, slots: Sequence[Slot]) -> Finding:
+def check_slot_shapes(facts: InstanceFacts, slots: Sequence[Slot], templates: Mapping[str, Template]) -> Finding:
     """Find slots that R gives other cores or GPUs than the nodes that fill them will have."""
     code = "slot-shapes"
     if not slots:
         return Finding.skipped(code, "There is no slot.")
     shapes = {resource.rank: (resource.cores, resource.gpus) for resource in facts.resources}
     for slot in slots:
-        wanted = (slot.template.cores, slot.template.gpus)
+        template = templates.get(slot.template or "")
+        if template is None:
+            continue
+        wanted = (template.cores, template.gpus)
         found = sorted({shapes[rank] for rank in slot.ranks if rank in shapes} - {wanted})
         if found:
             cores, gpus = found[0]
             return Finding.warning(
                 code,
                 f"R gives ranks of the slot {slot.name} {cores} cores and {gpus} GPUs; its template"
-                f" {slot.template.name} has {wanted[0]} and {wanted[1]}: jobs are placed by R.",
+                f" {template.name} has {wanted[0]} and {wanted[1]}: jobs are placed by R.",
                 remedy="Write R with what the nodes have, or correct `cores` and `gpus` of the template in the agent's"
                 " settings.",
             )

@@ -10,19 +10,22 @@ from overspill_agent.doctor.diagnosis import startup_findings
 from overspill_agent.doctor.finding import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from overspill_agent.deciding.slots import Slot
     from overspill_agent.ports import InstanceFacts
+    from overspill_shared.templates import Template
 
 log = logging.getLogger(__name__)
 
 _LEVELS: Final = {Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
 
 
-def log_findings(facts: InstanceFacts, slots: Sequence[Slot], *, burst_property: str) -> None:
+def log_findings(
+    facts: InstanceFacts, slots: Sequence[Slot], templates: Mapping[str, Template], *, burst_property: str
+) -> None:
     """Log what the facts alone show to be wrong, a line for each finding."""
-    for finding in startup_findings(facts, slots, burst_property=burst_property):
+    for finding in startup_findings(facts, slots, templates, burst_property=burst_property):
         facts_told = asdict(finding)
         # A line has its own severity, in the log's words.
         level = _LEVELS[facts_told.pop("severity")]

@@ -1,5 +1,5 @@
 import pytest
-from tests.unit.overspill_agent.examples import NOW, make_burst, make_facts, make_job, make_snapshot
+from tests.unit.overspill_agent.examples import NOW, make_burst, make_facts, make_job, make_snapshot, make_template
 from tests.unit.overspill_agent.in_memory_flux import FakeFlux, Ranks, Stage
 
 from overspill_agent.actions import Actions
@@ -21,6 +21,7 @@ class Workshop:
             publisher=publisher,
             store=self.store,
             identity=build_identity(make_facts(), AgentSettings(), public_key),
+            templates={"default": make_template()},
             policy=Policy(),
         )
 
@@ -36,7 +37,15 @@ class Workshop:
 
     def request(self):
         """Have a burst of the first slot requested for two jobs."""
-        return self.act("request", "never-fits-locally", jobs=(1, 2), slot="burst-0", nodes=4, zone="us-central1-a")
+        return self.act(
+            "request",
+            "never-fits-locally",
+            jobs=(1, 2),
+            slot="burst-0",
+            template="default",
+            nodes=4,
+            zone="us-central1-a",
+        )
 
     def about(self, burst, kind, code, **changes):
         return self.act(kind, code, burst_id=burst.burst_id, slot=burst.slot, ranks=burst.ranks, **changes)

@@ -3,7 +3,7 @@
 import copy
 
 from overspill_agent.bursts import Burst, HistoryEntry
-from overspill_agent.deciding.demand import parse_demand
+from overspill_agent.deciding.demand import burstable_mark, duration_of, parse_demand
 from overspill_agent.deciding.slots import find_slots
 from overspill_agent.deciding.snapshot import Snapshot
 from overspill_agent.jobs import PendingJob
@@ -69,6 +69,7 @@ def make_template(**changes):
         "cores": 4,
         "memory_mib": 32768,
         "zones": ("us-central1-a", "us-central1-b"),
+        "price_usd_per_h": 0.5,
     }
     return Template.model_validate({**content, **changes})
 
@@ -101,6 +102,8 @@ def make_job(jobid=1, nodes=4, *, urgency=16, problem="", **jobspec):
         demand=None if problem else parse_demand(content),
         problem=problem,
         jobspec=content,
+        burstable=burstable_mark(content),
+        duration_s=duration_of(content),
     )
 
 
@@ -172,4 +175,5 @@ def make_event(about, kind, *, code="", **changes):
 
 def make_snapshot(**changes):
     facts = changes.get("facts") or make_facts()
-    return Snapshot(**{"facts": facts, "slots": make_slots(facts), "online": HOME, **changes})
+    templates = {"default": make_template()}
+    return Snapshot(**{"facts": facts, "slots": make_slots(facts), "templates": templates, "online": HOME, **changes})

@@ -7,7 +7,7 @@ import copy
 import json
 from collections import deque
 
-from tests.unit.overspill_agent.examples import HOME, make_event, make_facts, make_jobspec, make_slots
+from tests.unit.overspill_agent.examples import HOME, make_event, make_facts, make_jobspec, make_slots, make_template
 
 from overspill_agent.agent_settings import AgentSettings
 from overspill_agent.burst_requests import build_identity
@@ -207,7 +207,7 @@ class Stage:
         self.clock, self.faults, self.publisher = clock, faults, publisher
         self.public_key = public_key
         self.ranks = Ranks()
-        self.policy = Policy()
+        self.policy = Policy(placement="spread", gather_quiet_s=0)
         self.facts = make_facts()
         self.turns = []
         self.flux = FakeFlux(self.ranks, clock, faults, self.facts)
@@ -223,6 +223,7 @@ class Stage:
             clock=self.clock,
             facts=self.facts,
             slots=make_slots(self.facts),
+            templates={"default": make_template()},
             identity=build_identity(self.facts, settings, self.public_key),
             policy=self.policy,
             is_dry_run=is_dry_run,

@@ -58,7 +58,7 @@ def test_request_that_cannot_be_recorded_is_not_published(shop):
 
 def test_two_requests_in_one_second_are_two_bursts(shop):
     shop.request()
-    shop.act("request", "never-fits-locally", jobs=(2,), slot="burst-1", nodes=4)
+    shop.act("request", "never-fits-locally", jobs=(2,), slot="burst-1", template="default", nodes=4)
 
     first, second = shop.store.bursts
     assert (first.generation, second.generation) == (int(LATER), int(LATER) + 1)

@@ -42,7 +42,9 @@ def identity(keypair):
 def request_for(identity):
     def build(*jobs, decision=DECISION, slot=SLOT, generation=17, policy=Policy()):  # noqa: B008 - a frozen value
         keys = sealing.Keys(curve_cert=CERT)
-        return build_request(identity, decision, slot, jobs, keys, policy, generation=generation, now=NOW)
+        return build_request(
+            identity, decision, slot, jobs, keys, policy, template=make_template(), generation=generation, now=NOW
+        )
 
     return build
 
@@ -269,7 +271,9 @@ def test_build_request_seals_a_munge_key_where_the_instance_has_one(keypair):
     identity = build_identity(make_facts(), AgentSettings(), keypair[0], munge_key=Secret(b"canary-munge"))
     keys = sealing.Keys(curve_cert=CERT)
 
-    request = build_request(identity, DECISION, SLOT, (), keys, Policy(), generation=17, now=NOW)
+    request = build_request(
+        identity, DECISION, SLOT, (), keys, Policy(), template=make_template(), generation=17, now=NOW
+    )
 
     opened = sealing.unseal(request.sealed_keys, sealing.Binding.of(request), keypair[1])
     assert (opened.curve_cert, opened.munge_key) == (CERT, Secret(b"canary-munge"))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.overspill_agent.examples import make_jobspec
 
-from overspill_agent.jobs import JobTable, allocated_ranks, updated_jobspec
+from overspill_agent.jobs import WHOLE, JobTable, held_resources, updated_jobspec
 from overspill_agent.ports import JobEvent
 
 MARKED = make_jobspec(4)
@@ -42,7 +42,7 @@ SEQUENCES = [
     pytest.param([submit(urgency=16), happened("depend")], [], [], id="without a priority yet"),
     pytest.param(waiting(), [1], [], id="waiting"),
     pytest.param([submit(urgency=1), happened("priority", priority=1)], [1], [], id="waiting with the least priority"),
-    pytest.param(waiting(jobspec=PLAIN), [], [], id="not marked"),
+    pytest.param(waiting(jobspec=PLAIN), [1], [], id="not marked: it stands in the queue all the same"),
     pytest.param([happened("submit")], [], [], id="without a jobspec"),
     pytest.param([submit(urgency=0), happened("priority", priority=0)], [], [], id="held at submission"),
     pytest.param([*waiting(), happened("urgency", urgency=0), happened("priority", priority=0)], [], [], id="held"),
@@ -234,13 +234,16 @@ def test_ranks_of_a_job_are_those_that_it_holds():
 
 
 @given(st.permutations([{"rank": "2-5"}, {"rank": "0-1"}, {"rank": "7"}, {"rank": 9}]))
-def test_allocated_ranks_of_r_lite_in_any_order_are_the_same(entries):
-    assert allocated_ranks({"execution": {"R_lite": entries}}) == {0, 1, 2, 3, 4, 5, 7, 9}
+def test_held_resources_of_r_lite_in_any_order_are_the_same(entries):
+    held = held_resources({"execution": {"R_lite": entries}})
+
+    assert set(held) == {0, 1, 2, 3, 4, 5, 7, 9}
+    assert set(held.values()) == {(WHOLE, 0)}
 
 
 @pytest.mark.parametrize("resources", [{}, {"execution": None}, {"execution": {}}, {"execution": {"R_lite": None}}])
-def test_allocated_ranks_of_an_empty_r_are_none(resources):
-    assert allocated_ranks(resources) == frozenset()
+def test_held_resources_of_an_empty_r_are_none(resources):
+    assert held_resources(resources) == {}
 
 
 LIVES = [

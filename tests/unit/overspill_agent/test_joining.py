@@ -4,8 +4,8 @@ from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, make_burst, m
 from overspill_agent.deciding.policy import Policy
 from overspill_agent.joining import NOTHING_ARRIVED, explain_missing, is_due, settle_joining
 
-ROLLBACK = Policy(unwanted_after_s=60)
-ACCEPT = Policy(accepts_partial_join=True, unwanted_after_s=60)
+ROLLBACK = Policy()
+ACCEPT = Policy(accepts_partial_join=True)
 JOINING = make_burst("JOINING")
 LATE = JOINING.deadline_at
 VERSION = "client (0.88.0) version mismatched with server (0.87.0)"
@@ -78,17 +78,6 @@ def test_explanation_gathers_hosts_with_the_same_reason_and_puts_silence_last():
     text, _ = explain_missing(snapshot, SLOT_0)
 
     assert text == f"burst-0-[2-3]: {VERSION}; burst-0-[0-1]: {NOTHING_ARRIVED}"
-
-
-@pytest.mark.parametrize("state", ["REQUESTED", "PROVISIONING", "JOINING"])
-def test_burst_that_nobody_wants_any_more_ends_before_it_is_active(state):
-    burst = make_burst(state, idle_since=NOW)
-
-    assert settled(burst, now=NOW + 59) is burst
-    after = settled(burst, now=NOW + 60)
-
-    assert (after.state, after.error, after.teardown_reason) == ("FAILED", None, "idle-timeout")
-    assert after.failed_at is None, "its slot need not rest"
 
 
 @pytest.mark.parametrize("state", ["ACTIVE", "DRAINING", "FAILED", "TEARING_DOWN", "GONE"])

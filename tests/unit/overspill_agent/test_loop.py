@@ -3,7 +3,7 @@ import itertools
 import logging
 
 import pytest
-from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, SLOT_1, make_burst, make_facts
+from tests.unit.overspill_agent.examples import HOME, HOSTS, NOW, SLOT_0, SLOT_1, make_burst, make_facts
 
 from overspill_agent.deciding.policy import Policy
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, OnlineChanged, TorpidChanged
@@ -63,6 +63,7 @@ def test_agent_after_a_burst_is_gone_can_burst_into_the_slot_again(stage):
 
 
 def test_agent_with_a_burst_on_its_way_requests_no_second_one(stage):
+    stage.facts = make_facts(hosts=HOSTS[:6])
     requested(stage)
 
     for jobid in (2, 3, 4):

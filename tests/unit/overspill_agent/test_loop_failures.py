@@ -1,5 +1,5 @@
 import pytest
-from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, make_burst, make_facts
+from tests.unit.overspill_agent.examples import ERROR, HOME, NOW, SLOT_0, make_burst, make_facts
 
 from overspill_shared.errors import FluxError, FluxUnavailable, Unavailable
 
@@ -133,10 +133,10 @@ def test_agent_after_a_failure_waits_before_it_tries_again(stage):
     facts = make_facts()
     stage.facts = make_facts(hosts=facts.hosts[:6])
     burst = requested(stage)
-    stage.report(burst, "rejected", code="deployment")
+    stage.report(burst, "rejected", error={**ERROR, "class": "config", "code": "deployment"})
     assert stage.record().state == "GONE"
 
-    stage.advance(59)
+    stage.advance(3599)
     assert len(stage.requests) == 1
     stage.advance(1)
 

@@ -1,7 +1,9 @@
 import pytest
 from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, SLOT_1, make_burst, make_job, make_snapshot
 
-from overspill_agent.observe import observe
+from overspill_agent.deciding.decide import decide
+from overspill_agent.deciding.policy import Policy
+from overspill_agent.observe import note_work, observe
 from overspill_shared.lifecycle import BurstState
 
 LATER = NOW + 60
@@ -27,6 +29,12 @@ def test_observe_moves_a_burst_to_where_the_world_put_it(burst, changes, now, st
     assert observed(burst, now=now, **changes).state == state
 
 
+def noted(burst, *, now=LATER, **changes):
+    snapshot = observe(make_snapshot(bursts=(burst,), **changes), now)
+    (after,) = note_work(snapshot, decide(snapshot, Policy(placement="spread"), now), now).bursts
+    return after
+
+
 @pytest.mark.parametrize(
     ("changes", "idle_since"),
     [
@@ -44,13 +52,13 @@ def test_observe_moves_a_burst_to_where_the_world_put_it(burst, changes, now, st
         pytest.param({"allocated": frozenset({2}), "online": HOME | {2}}, None, id="a rank is lost, another one works"),
     ],
 )
-def test_observe_keeps_the_idle_clock_of_an_active_burst(changes, idle_since):
-    assert observed(make_burst("ACTIVE"), **{**THERE, **changes}).idle_since == idle_since
+def test_note_work_keeps_the_idle_clock_of_an_active_burst(changes, idle_since):
+    assert noted(make_burst("ACTIVE"), **{**THERE, **changes}).idle_since == idle_since
 
 
-def test_observe_a_burst_that_has_just_joined_starts_its_clock_unless_it_is_wanted():
-    assert observed(make_burst("JOINING"), **THERE).idle_since == LATER
-    assert observed(make_burst("JOINING"), **THERE, pending=(make_job(nodes=6),)).idle_since is None
+def test_note_work_on_a_burst_that_has_just_joined_starts_its_clock_unless_it_is_wanted():
+    assert noted(make_burst("JOINING"), **THERE).idle_since == LATER
+    assert noted(make_burst("JOINING"), **THERE, pending=(make_job(nodes=6),)).idle_since is None
 
 
 @pytest.mark.parametrize("state", list(BurstState))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, make_burst, make_job, make_snapshot
 
@@ -66,7 +68,7 @@ def test_jobs_in_flight_are_those_that_wait_for_a_burst():
 
 
 def test_burst_whose_job_never_starts_is_torn_down_and_its_job_told_once(stage):
-    stage.policy = Policy(unused_after_s=100, idle_timeout_s=50, max_cooldown_s=3600)
+    stage.policy = replace(stage.policy, unused_after_s=100, idle_timeout_s=50, max_cooldown_s=3600)
     stage.start()
     stage.submit(1, nodes=6)
     stage.join(SLOT_0)
@@ -88,7 +90,7 @@ def test_burst_whose_job_never_starts_is_torn_down_and_its_job_told_once(stage):
 
 
 def test_job_that_starts_in_time_keeps_its_burst(stage):
-    stage.policy = Policy(unused_after_s=100, idle_timeout_s=50)
+    stage.policy = replace(stage.policy, unused_after_s=100, idle_timeout_s=50)
     stage.start()
     stage.submit(1, nodes=6)
     stage.join(SLOT_0)

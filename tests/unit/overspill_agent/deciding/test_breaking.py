@@ -1,86 +1,122 @@
 import pytest
-from tests.unit.overspill_agent.examples import (
-    NOW,
-    make_burst,
-    make_failed_burst,
-    make_job,
-    make_slots,
-    make_snapshot,
-)
+from tests.unit.overspill_agent.deciding.scenes import NOW, burst, experience, job, planned, template
 
-from overspill_agent.deciding.breaking import cooldown_end, cooling, failures_in_a_row
-from overspill_agent.deciding.demand_matching import Need
+from overspill_agent.deciding.breaking import JITTER, Opening, Rest, find_zone, next_opening
+from overspill_agent.deciding.latency import Experience, Outcome
 from overspill_agent.deciding.policy import Policy
 
-POLICY = Policy(cooldown_s=60, max_cooldown_s=3600)
+POLICY = Policy(cooldown_s=600, max_cooldown_s=3600, breaker_failures=3)
+MINUTE = 60
 
 
-def failed(*, minutes=0, **changes):
-    at = NOW + 60 * minutes
-    return make_failed_burst(at=at, generation=int(at), **changes)
+def told(outcome, *, minutes_ago, zone="z-a", template="t"):
+    return Experience(template=template, zone=zone, at=NOW - minutes_ago * MINUTE, outcome=Outcome(outcome))
 
 
-def succeeded(*, minutes):
-    at = NOW + 60 * minutes
-    return make_burst("GONE", at=at, generation=int(at), has_drained=False)
+def found(*history, zones=("z-a", "z-b"), starting=(), now=NOW):
+    return find_zone("t", zones, history, POLICY, now, starting=starting)
+
+
+def boots(*minutes):
+    return [told("boot", minutes_ago=ago) for ago in minutes]
 
 
 @pytest.mark.parametrize(
-    ("bursts", "rest_s"),
+    ("history", "expected"),
     [
-        pytest.param([], None, id="never used"),
-        pytest.param([succeeded(minutes=0)], None, id="it worked"),
-        pytest.param([failed()], 60, id="one failure"),
-        pytest.param([failed(minutes=-5), failed()], 120, id="two in a row"),
-        pytest.param([failed(minutes=-m) for m in (9, 6, 3, 0)], 480, id="four in a row"),
-        pytest.param([failed(minutes=-m) for m in range(7)], 3600, id="seven in a row: the longest"),
-        pytest.param([failed(minutes=-m) for m in range(40)], 3600, id="forty in a row"),
-        pytest.param([failed(minutes=-9), succeeded(minutes=-5), failed()], 60, id="a success between"),
-        pytest.param([failed(), succeeded(minutes=1)], None, id="a success since"),
-        pytest.param([failed(), failed(minutes=1, slot="burst-1")], 60, id="another slot's do not count"),
-        pytest.param([failed(error_class="config")], 3600, id="config"),
-        pytest.param([failed(error_class="quota")], 3600, id="quota"),
-        pytest.param([failed(error_class="permission")], 3600, id="permission"),
-        pytest.param([failed(minutes=-5, error_class="quota"), failed()], 120, id="quota, but before the last"),
-        *(pytest.param([failed(error_class=name)], 60, id=name) for name in ("boot", "join", "internal")),
+        pytest.param([], "z-a", id="the first"),
+        pytest.param([told("ok", minutes_ago=1)], "z-a", id="it worked"),
+        pytest.param([told("capacity", minutes_ago=1)], "z-b", id="no nodes: the next"),
+        pytest.param([told("capacity", minutes_ago=13)], "z-a", id="rested"),
+        pytest.param([told("capacity", minutes_ago=13), told("capacity", minutes_ago=11)], "z-b", id="rests twice"),
+        pytest.param([told("capacity", minutes_ago=5), told("ok", minutes_ago=4)], "z-a", id="a success ends the rest"),
+        pytest.param([told("capacity", minutes_ago=1, template="u")], "z-a", id="another template's"),
+        pytest.param(
+            [told("capacity", minutes_ago=1), told("capacity", minutes_ago=2, zone="z-b")], "cool-down", id="all rest"
+        ),
+        pytest.param([told("quota", minutes_ago=1)], "quota", id="quota: no zone is tried"),
+        pytest.param([told("config", minutes_ago=1)], "config", id="config"),
+        pytest.param([told("permission", minutes_ago=1)], "permission", id="permission"),
+        pytest.param([told("quota", minutes_ago=61)], "z-a", id="quota, an hour ago"),
+        pytest.param([told("quota", minutes_ago=9), told("ok", minutes_ago=4, zone="z-b")], "z-a", id="quota is back"),
+        pytest.param(boots(1, 2), "z-a", id="two boots"),
+        pytest.param(boots(1, 2, 3), "z-b", id="three boots: the next zone"),
+        pytest.param([*boots(1, 2), told("join", minutes_ago=3)], "z-b", id="joins count as well"),
+        pytest.param([*boots(1, 2), told("ok", minutes_ago=3), *boots(4)], "z-a", id="not in a row"),
+        pytest.param([*boots(1, 2, 4), told("capacity", minutes_ago=30)], "z-b", id="a shortage ends no row"),
+        pytest.param([*boots(1, 2), told("capacity", minutes_ago=30)], "z-a", id="a shortage is no such failure"),
+        pytest.param(boots(13, 14, 15), "probe z-a", id="rested: one is tried"),
+        pytest.param(boots(13, 14, 15, 16), "z-b", id="a probe failed: twice the rest"),
     ],
 )
-def test_cooldown_end_after_failures_doubles_up_to_the_longest(bursts, rest_s):
-    end = cooldown_end(make_snapshot(bursts=tuple(bursts)), "burst-0", POLICY)
+def test_find_zone_after_what_became_of_bursts(history, expected):
+    result = found(*history)
 
-    assert end == (0.0 if rest_s is None else NOW + rest_s)
-
-
-def test_cooldown_end_with_a_short_maximum_is_capped_at_once():
-    snapshot = make_snapshot(bursts=(failed(),))
-
-    assert cooldown_end(snapshot, "burst-0", Policy(cooldown_s=60, max_cooldown_s=10)) == NOW + 10
+    name = f"probe {result.zone}" if isinstance(result, Opening) and result.is_probe else None
+    assert (name or (result.zone if isinstance(result, Opening) else result.code)) == expected
 
 
-def test_failures_in_a_row_are_the_newest_first_whatever_their_order():
-    bursts = (failed(minutes=2), succeeded(minutes=0), failed(minutes=3), failed(minutes=-1))
+def test_find_zone_with_a_probe_on_its_way_waits_for_it():
+    result = found(*boots(13, 14, 15), zones=("z-a",), starting={("t", "z-a")})
 
-    row = failures_in_a_row(make_snapshot(bursts=bursts), "burst-0")
-
-    assert [burst.created_at for burst in row] == [NOW + 180, NOW + 120]
+    assert (result.code, "on its way in z-a" in result.reason) == ("breaker-open", True)
 
 
-@pytest.mark.parametrize(("now", "rests"), [(NOW, True), (NOW + 59.9, True), (NOW + 60, False), (NOW + 9999, False)])
-def test_cooling_of_a_slot_ends_with_its_rest(now, rests):
-    need = Need(job=make_job(7), slot=make_slots()[0], nodes=4)
+def test_rest_has_a_part_that_follows_from_what_rests_alone():
+    rests = [found(told("capacity", minutes_ago=ago), zones=("z-a",)) for ago in (1, 1, 2, 3)]
+    spreads = [rest.until - (NOW - ago * MINUTE) for rest, ago in zip(rests, (1, 1, 2, 3), strict=True)]
 
-    hold = cooling(make_snapshot(bursts=(failed(),)), need, POLICY, now)
+    assert spreads[0] == spreads[1]
+    assert len(set(spreads)) == 3
+    assert all(600 <= spread <= 600 * (1 + JITTER) for spread in spreads)
 
-    assert (hold is not None) is rests
+
+def test_next_opening_is_when_the_first_zone_has_rested():
+    history = [told("capacity", minutes_ago=1), told("capacity", minutes_ago=2, zone="z-b")]
+    rest = found(*history)
+
+    assert isinstance(rest, Rest)
+    assert next_opening("t", ("z-a", "z-b"), history, POLICY, NOW) == rest.until
+    assert next_opening("t", ("z-a",), [], POLICY, NOW) is None
 
 
-def test_cooling_says_why_and_until_when():
-    need = Need(job=make_job(7), slot=make_slots()[0], nodes=4)
+@pytest.mark.parametrize(
+    ("history", "kind", "code", "zone"),
+    [
+        ([experience("capacity")], "request", "never-fits-locally", "z-b"),
+        ([experience("capacity"), experience("capacity", zone="z-b")], "hold", "cool-down", None),
+        ([experience("quota")], "hold", "quota", None),
+        ([experience("permission")], "hold", "permission", None),
+        ([experience("boot", ago_s=n) for n in (50, 60, 70)], "request", "never-fits-locally", "z-b"),
+        ([experience("boot", ago_s=n) for n in (1000, 1100, 1200)], "request", "probe", "z-a"),
+    ],
+)
+def test_plan_after_failures_goes_to_the_next_zone_or_says_why_not(history, kind, code, zone):
+    (decision,) = planned(job("a"), history=history)
 
-    hold = cooling(make_snapshot(bursts=(failed(),)), need, POLICY, NOW + 20)
+    assert (decision["kind"], decision["code"], decision["zone"]) == (kind, code, zone)
 
-    assert (hold.kind, hold.code, hold.jobs, hold.slot) == ("hold", "cool-down", (7,), "burst-0")
-    assert hold.reason == (
-        "the last burst of the slot burst-0 failed (capacity: The zone has no such nodes. Wait.);"
-        " it is tried again in 40 s"
-    )
+
+def test_plan_of_a_probe_requests_one_burst_alone():
+    history = [experience("boot", ago_s=n) for n in (1000, 1100, 1200)]
+
+    decisions = planned(job("a", 6), job("b", 6), history=history, templates=[template(zones=["z-a"])])
+
+    assert sorted((d["kind"], d["code"]) for d in decisions) == [("hold", "breaker-open"), ("request", "probe")]
+
+
+def test_plan_with_a_probe_on_its_way_holds_others():
+    history = [experience("boot", ago_s=n) for n in (1000, 1100, 1200)]
+    probe = burst("PROVISIONING", nodes=6, jobs=["a"], age_s=60)
+
+    decisions = planned(job("a", 6), job("b", 6), history=history, bursts=[probe], templates=[template(zones=["z-a"])])
+
+    assert sorted((d["kind"], d["code"]) for d in decisions) == [("hold", "breaker-open"), ("hold", "in-flight")]
+
+
+def test_plan_grows_no_burst_in_a_zone_that_rests():
+    live = burst(busy_ranks="10-13")
+
+    (decision,) = planned(job("a"), bursts=[live], history=[experience("capacity")])
+
+    assert (decision["kind"], decision["slot"], decision["zone"]) == ("request", "burst-1", "z-b")

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import pytest
@@ -43,9 +42,3 @@ def test_log_facts_of_many_holds_for_one_reason_are_told_as_one_with_their_numbe
     assert (many["jobs"], many["job_count"]) == (tuple(range(10)), 100)
     assert one["jobs"] == (999,)
     assert "job_count" not in one
-
-
-def test_decision_for_another_job_is_the_same_but_for_the_job():
-    decision = hold(1, slot="burst-0", burst_id="b", nodes=2, ranks=frozenset({3}), template="t", zone="z")
-
-    assert decision.for_job(2) == dataclasses.replace(decision, jobs=(2,))

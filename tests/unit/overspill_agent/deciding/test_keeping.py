@@ -12,7 +12,9 @@ from tests.unit.overspill_agent.examples import (
 )
 
 from overspill_agent.deciding.keeping import decide_lifetimes, next_wakeup, teardown_due
+from overspill_agent.deciding.latency import Experience, Outcome
 from overspill_agent.deciding.policy import Policy
+from overspill_agent.jobs import RunningJob
 from overspill_shared.lifecycle import BurstState
 
 POLICY = Policy(idle_timeout_s=600, drain_before_end_s=900, leave_timeout_s=120, teardown_retry_s=300, cooldown_s=60)
@@ -190,9 +192,25 @@ def test_next_wakeup_is_the_earliest_still_to_come():
     assert next_wakeup(make_snapshot(bursts=bursts), POLICY, END) is None
 
 
-@pytest.mark.parametrize(("pending", "expected"), [((make_job(),), NOW + 60), ((), None)], ids=["a job waits", "none"])
-def test_next_wakeup_after_a_failure_is_the_end_of_the_rest_if_a_job_waits(pending, expected):
+@pytest.mark.parametrize(
+    ("pending", "expected"), [((make_job(),), NOW + 0.25), ((), None)], ids=["a job waits", "none"]
+)
+def test_next_wakeup_for_a_job_that_waits_is_when_it_has_gathered(pending, expected):
     assert next_wakeup(make_snapshot(bursts=(make_failed_burst(),), pending=pending), POLICY, NOW) == expected
+
+
+def test_next_wakeup_for_a_job_whose_template_rests_is_the_end_of_that():
+    rests = (Experience(template="default", zone="us-central1-a", at=NOW, outcome=Outcome.CAPACITY),)
+    snapshot = make_snapshot(pending=(make_job(),), history=rests)
+
+    assert NOW + 60 <= next_wakeup(snapshot, POLICY, NOW + 1) <= NOW + 72
+
+
+def test_next_wakeup_for_a_job_that_waits_at_home_is_when_another_ends():
+    ends = RunningJob(jobid=7, started_at=NOW, duration_s=100, held={0: (4, 0)})
+    snapshot = make_snapshot(pending=(make_job(),), running=(ends,))
+
+    assert next_wakeup(snapshot, POLICY, NOW + 1) == NOW + 100
 
 
 @given(

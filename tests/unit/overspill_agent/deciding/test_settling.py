@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from tests.unit.overspill_agent.examples import HOSTS, NOW, make_facts, make_snapshot
 
@@ -33,13 +35,14 @@ def test_job_that_returning_ranks_could_help_gets_no_burst_until_the_lead_has_se
     stage.facts = make_facts(started_at=NOW, scheduler="simple")
     stage.ranks.online = frozenset({0})
     stage.submit(1, nodes=2)
+    stage.policy = dataclasses.replace(stage.policy, placement="burst-only")
     stage.submit(2, nodes=2, constraints={"properties": ["burst"]})
     stage.start()
     assert [request.jobs[0].jobid for request in stage.requests] == [2]
     assert ("urgency", 1, 1) not in stage.flux.told
 
     stage.advance(31)
-    assert len(stage.requests) == 1, "it fits on the burst that is on its way"
+    assert [request.revision for request in stage.requests] == [1, 2], "the burst that is on its way grows"
     assert ("urgency", 1, 1) in stage.flux.told
 
 

@@ -2,7 +2,7 @@ import json
 import logging
 
 import pytest
-from tests.unit.overspill_agent.examples import HOME, make_facts, make_slots
+from tests.unit.overspill_agent.examples import HOME, make_facts, make_slots, make_template
 
 from overspill_agent.doctor import startup
 from overspill_agent.doctor.diagnosis import diagnose, startup_findings
@@ -11,6 +11,8 @@ from overspill_agent.doctor.finding import Severity
 from overspill_agent.ports import InstanceHealth, QueueHealth
 from overspill_shared.lead_config import Scheduler, recommended_tables
 from overspill_shared.log import JsonFormatter
+
+TEMPLATES = {"default": make_template()}
 
 GOOD = {
     **recommended_tables(frobnicator_path="/flux_frobnicator.py", scheduler=Scheduler.FLUXION),
@@ -59,12 +61,12 @@ def test_diagnose_of_a_stand_in_looks_at_what_it_has():
 def test_startup_findings_of_a_good_instance_are_none():
     facts = make_facts(config=GOOD, scheduler_options=OPTIONS)
 
-    assert startup_findings(facts, make_slots(), burst_property="burst") == ()
+    assert startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst") == ()
 
 
 def test_startup_findings_of_a_bare_fluxion_name_each_trap():
     facts = make_facts(config={}, scheduler_options={**BAD_OPTIONS, "queue-policy": "fcfs"}, topology="kary:2")
-    found = startup_findings(facts, make_slots(), burst_property="burst")
+    found = startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst")
 
     assert {finding.code: finding.severity.value for finding in found} == {
         "prune-filter": "error",
@@ -79,13 +81,13 @@ def test_startup_findings_of_a_bare_fluxion_name_each_trap():
 def test_startup_findings_of_a_stand_in_are_about_its_ranks_alone():
     facts = make_facts(is_real=False, scheduler="stand-in", config={}, topology="kary:2")
 
-    assert startup_findings(facts, make_slots(), burst_property="burst") == ()
+    assert startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst") == ()
 
 
 def test_startup_logs_errors_as_errors_with_what_mends_them(caplog):
     facts = make_facts(config={}, scheduler_options=BAD_OPTIONS)
     with caplog.at_level(logging.WARNING, "overspill_agent"):
-        startup.log_findings(facts, make_slots(), burst_property="burst")
+        startup.log_findings(facts, make_slots(), TEMPLATES, burst_property="burst")
 
     levels = {record.code: record.levelname for record in caplog.records}
     assert levels["prune-filter"] == "ERROR"

@@ -1,11 +1,22 @@
 import tomllib
 
 import pytest
-from tests.unit.overspill_agent.examples import HOME, HOSTS, SLOT_0, SLOT_1, make_facts, make_slots, rank_resources
+from tests.unit.overspill_agent.examples import (
+    HOME,
+    HOSTS,
+    SLOT_0,
+    SLOT_1,
+    make_facts,
+    make_slots,
+    make_template,
+    rank_resources,
+)
 
 from overspill_agent.doctor import rank_checks as checks
 from overspill_agent.ports import InstanceHealth
 from overspill_shared.errors import ConfigError
+
+TEMPLATES = {"default": make_template()}
 
 SLOTS = make_slots()
 
@@ -58,11 +69,11 @@ def test_resources_must_cover_every_host():
 def test_slot_shapes_in_r_must_be_the_templates(cores, gpus, severity):
     resources = tuple(rank_resources(rank, host, cores=cores, gpus=gpus) for rank, host in enumerate(HOSTS))
 
-    assert checks.check_slot_shapes(make_facts(resources=resources), SLOTS).severity == severity
+    assert checks.check_slot_shapes(make_facts(resources=resources), SLOTS, TEMPLATES).severity == severity
 
 
 def test_slot_shapes_without_a_slot_are_skipped():
-    assert checks.check_slot_shapes(make_facts(), ()).severity == "skipped"
+    assert checks.check_slot_shapes(make_facts(), (), TEMPLATES).severity == "skipped"
 
 
 @pytest.mark.parametrize(

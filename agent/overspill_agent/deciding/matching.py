@@ -1,0 +1,217 @@
+"""Which slots and templates could hold a job, the cheapest first; and why none could. Pure.
+
+A node has what both the lead's R and its template give it: jobs are placed by R, and run on the machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from overspill_agent.bursts import BEFORE_ACTIVE
+from overspill_agent.deciding.breaking import Opening, Rest, find_zone
+from overspill_agent.deciding.decisions import Code
+from overspill_agent.deciding.demand import matches, names_ranks
+from overspill_agent.deciding.latency import Latency, new_burst_latency
+from overspill_agent.deciding.spending import sortable_price
+
+if TYPE_CHECKING:
+    from overspill_agent.deciding.demand import Demand
+    from overspill_agent.deciding.eligibility import Hints
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.slots import Slot
+    from overspill_agent.deciding.snapshot import Snapshot
+
+
+class NodeKind(Protocol):
+    """What a decision needs to know of a template."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - a template's
+    @property
+    def cores(self) -> int: ...  # noqa: D102
+    @property
+    def gpus(self) -> int: ...  # noqa: D102
+    @property
+    def memory_mib(self) -> int: ...  # noqa: D102
+    @property
+    def price_usd_per_h(self) -> float | None: ...  # noqa: D102
+    @property
+    def spot(self) -> bool: ...  # noqa: D102
+    @property
+    def zones(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def shared_directories(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeShape:
+    """What one node of a slot has, filled by one template."""
+
+    cores: int
+    gpus: int
+    memory_mib: int
+
+    def units(self, demand: Demand) -> int:
+        """Give how many of a demand's units fit on one node."""
+        return demand.units_in(self.cores, self.gpus, self.memory_mib)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One way to hold a job."""
+
+    slot: Slot
+    template: NodeKind
+    shape: NodeShape
+    nodes: int
+    """So many of the slot's first nodes hold it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a job gets no nodes."""
+
+    code: Code
+    reason: str
+    slot: str | None = None
+
+
+class Market:
+    """What may be rented in this turn; what it finds out is kept, for the jobs that ask for the same."""
+
+    def __init__(self, snapshot: Snapshot, policy: Policy, now: float) -> None:
+        self._snapshot = snapshot
+        self._policy = policy
+        self._now = now
+        self._by_price = sorted(
+            snapshot.templates.values(), key=lambda kind: (sortable_price(kind.price_usd_per_h), kind.name)
+        )
+        self._openings: dict[tuple[str, tuple[str, ...]], Opening | Rest] = {}
+        self._latencies: dict[tuple[str, str], Latency] = {}
+        self._shapes: dict[tuple[str, str], NodeShape] = {}
+        self._reaches: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._ranks = {slot.name: snapshot.resources(slot.ranks) for slot in snapshot.slots}
+        self._positions = {slot.name: tuple(range(slot.size)) for slot in snapshot.slots}
+        self._options: dict[tuple[Demand, Hints], tuple[Option, ...] | Refusal] = {}
+
+    def opening(self, kind: NodeKind, zone: str | None = None) -> Opening | Rest:
+        """Give where a template may be rented, or whether it may be in one zone; or why not."""
+        zones = kind.zones if zone is None else (zone,)
+        key = (kind.name, zones)
+        if key not in self._openings:
+            starting = {(b.template, b.zone) for b in self._snapshot.bursts if b.state in BEFORE_ACTIVE}
+            history = self._snapshot.history
+            self._openings[key] = find_zone(kind.name, zones, history, self._policy, self._now, starting=starting)
+        return self._openings[key]
+
+    def latency(self, kind: NodeKind, zone: str) -> Latency:
+        """Give how long a new burst takes."""
+        key = (kind.name, zone)
+        if key not in self._latencies:
+            self._latencies[key] = new_burst_latency(self._snapshot.history, kind.name, zone, self._policy, self._now)
+        return self._latencies[key]
+
+    def options(self, demand: Demand, hints: Hints) -> tuple[Option, ...] | Refusal:
+        """Give the ways to hold a job whatever is in use, the cheapest first; or why there is none, ever."""
+        key = (demand, hints)
+        if key not in self._options:
+            self._options[key] = self._find_options(demand, hints)
+        return self._options[key]
+
+    def least_nodes(self, demand: Demand, slot: Slot, kind: NodeKind) -> int | None:
+        """Give how many of a slot's first nodes hold a job alone; None if all are too few."""
+        each = self.shape(slot, kind).units(demand)
+        reach = self._reach(demand, slot)
+        count = -(-demand.units // each) if each else 0
+        return reach[count - 1] + 1 if 0 < count <= len(reach) else None
+
+    def shape(self, slot: Slot, kind: NodeKind) -> NodeShape:
+        """Give what a node has that is of a template, in a slot."""
+        key = (slot.name, kind.name)
+        if key not in self._shapes:
+            declared = [resources for resources, _host in self._ranks[slot.name]]
+            self._shapes[key] = NodeShape(
+                cores=min([kind.cores, *(r.cores for r in declared)]),
+                gpus=min([kind.gpus, *(r.gpus for r in declared)]),
+                memory_mib=kind.memory_mib,
+            )
+        return self._shapes[key]
+
+    def _find_options(self, demand: Demand, hints: Hints) -> tuple[Option, ...] | Refusal:
+        slots = [slot for slot in self._snapshot.slots if hints.slot in (None, slot.name)]
+        if not slots:
+            return self._no_slots(hints)
+        if not any(self._reach(demand, slot) for slot in slots):
+            return Refusal(
+                Code.NOT_BURSTABLE_HERE,
+                "its constraint lets it run on no burst node: it asks for hosts, ranks or properties that none has",
+            )
+        tried = [
+            self._option(demand, slot, kind)
+            for slot in slots
+            for kind in self._by_price
+            if slot.template in (None, kind.name) and hints.template in (None, kind.name)
+        ]
+        found = [option for option in tried if isinstance(option, Option)]
+        if found:
+            return tuple(sorted(found, key=_order))
+        return _worst([refusal for refusal in tried if isinstance(refusal, Refusal)], demand, hints)
+
+    def _option(self, demand: Demand, slot: Slot, kind: NodeKind) -> Option | Refusal:
+        if kind.spot and not self._policy.allow_spot:
+            return Refusal(Code.NO_TEMPLATE, f"the template {kind.name} is of spot nodes, and allow_spot is off")
+        shape = self.shape(slot, kind)
+        if not shape.units(demand):
+            gpus = f", {shape.gpus} GPUs" if demand.gpus_per_unit else ""
+            return Refusal(
+                Code.NO_TEMPLATE, f"a node of {kind.name} has {shape.cores} cores{gpus} and {shape.memory_mib} MiB"
+            )
+        if kind.price_usd_per_h is None and not self._policy.allow_unknown_price:
+            return Refusal(Code.PRICE_UNKNOWN, f"the template {kind.name} has no price, and allow_unknown_price is off")
+        nodes = self.least_nodes(demand, slot, kind)
+        if nodes is None:
+            return Refusal(Code.TOO_LARGE, f"the slot {slot.name} has {slot.size} nodes")
+        return Option(slot=slot, template=kind, shape=shape, nodes=nodes)
+
+    def _reach(self, demand: Demand, slot: Slot) -> tuple[int, ...]:
+        """Give the positions of the slot's nodes on which a job may run."""
+        if not demand.constraint:
+            return self._positions[slot.name]
+        key = (str(demand.constraint), slot.name)
+        if key not in self._reaches:
+            alike: dict[object, bool] = {}
+            found, by_rank = [], names_ranks(demand.constraint)
+            for position, (resources, host) in enumerate(self._ranks[slot.name]):
+                kind = position if by_rank else resources.properties
+                if kind not in alike:
+                    alike[kind] = matches(demand.constraint, resources, host)
+                if alike[kind]:
+                    found.append(position)
+            self._reaches[key] = tuple(found)
+        return self._reaches[key]
+
+    def _no_slots(self, hints: Hints) -> Refusal:
+        if hints.slot is not None and self._snapshot.slots:
+            return Refusal(Code.NO_SLOT, f"there is no slot {hints.slot}, which its mark names", hints.slot)
+        return Refusal(Code.TOO_LARGE, "the instance declares no slot; add one in hosts and R")
+
+
+def _order(option: Option) -> tuple[float, float, int]:
+    price = sortable_price(option.template.price_usd_per_h)
+    return (price * option.nodes, price, min(option.slot.ranks, default=0))
+
+
+def _worst(refusals: list[Refusal], demand: Demand, hints: Hints) -> Refusal:
+    """Give the refusal of what came nearest, with all the reasons of its kind."""
+    for code in (Code.PRICE_UNKNOWN, Code.TOO_LARGE, Code.NO_TEMPLATE):
+        alike = [refusal for refusal in refusals if refusal.code is code]
+        if alike:
+            reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in alike[:_SHOWN]))
+            more = f"; and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
+            return Refusal(code, f"it needs {demand.describe()}; {reasons}{more}")
+    wished = f"the template {hints.template}, which its mark names" if hints.template else "a template"
+    return Refusal(Code.NO_TEMPLATE, f"no slot is filled by {wished}")
+
+
+_SHOWN = 3

@@ -1,0 +1,221 @@
+"""What is rented in one turn: room on bursts that are there or coming, bursts that grow, and new ones. Pure.
+
+Free room comes first, then a live burst that grows (adding nodes is about nine times faster than making a cluster),
+then a new burst in the cheapest free slot. Limits and caps are checked before anything is added.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from overspill_agent.deciding.breaking import Rest
+from overspill_agent.deciding.decisions import Code
+from overspill_agent.deciding.latency import PUBLISHED_GROWING
+from overspill_agent.deciding.matching import Refusal
+from overspill_agent.deciding.sizing import Need, Room, room_of
+from overspill_agent.deciding.spending import Budget, cost_usd
+from overspill_shared.lifecycle import BurstState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from overspill_agent.bursts import Burst
+    from overspill_agent.deciding.demand import Demand
+    from overspill_agent.deciding.eligibility import Hints
+    from overspill_agent.deciding.latency import Latency
+    from overspill_agent.deciding.matching import Market, Option
+    from overspill_agent.deciding.policy import Policy
+    from overspill_agent.deciding.snapshot import Snapshot
+
+
+class Renting:
+    """The rooms of one turn."""
+
+    def __init__(self, snapshot: Snapshot, policy: Policy, now: float, market: Market) -> None:
+        self._policy = policy
+        self._now = now
+        self._market = market
+        self.rooms = tuple(_live_rooms(snapshot, market))
+        self.planned: dict[str, Room] = {}
+        live = snapshot.live()
+        taken = snapshot.online | snapshot.drained
+        self._used = {b.slot for b in live} | {s.name for s in snapshot.slots if taken & set(s.ranks)}
+        self._bursts = len(live)
+        self._nodes = sum(burst.size for burst in live)
+        reserved = sum(_exposure_usd(snapshot, burst, now) for burst in live)
+        self._budget = Budget(policy, snapshot.spent, reserved, now)
+        self._promises = {jobid: room for room in reversed(self.rooms) for jobid in room.burst_jobs}
+
+    @property
+    def added_nodes(self) -> int:
+        """The nodes that are rented anew."""
+        return sum(room.nodes - room.base for room in (*self.rooms, *self.planned.values()))
+
+    @property
+    def has_break_even(self) -> bool:
+        """Whether nodes are rented for jobs that would fit at home."""
+        rooms = (*self.rooms, *self.planned.values())
+        return any(need.code is Code.BREAK_EVEN for room in rooms for need in room.needs)
+
+    def promised_to(self, jobid: int) -> Room | None:
+        """Give the live burst that was rented for a job."""
+        return self._promises.get(jobid)
+
+    def find_free(self, demand: Demand, hints: Hints, lasts_s: float | None) -> Room | None:
+        """Give the live burst that holds a job as it is, and take its room there."""
+        return next((room for room in self.rooms if self.take_free(room, demand, hints, lasts_s)), None)
+
+    def take_free(self, room: Room, demand: Demand, hints: Hints | None = None, lasts_s: float | None = None) -> bool:
+        """Tell whether a live burst holds a job as it is; takes the room if so."""
+        if self._missing(room, demand, hints, lasts_s) != 0:
+            return False
+        room.fill(demand, 0)
+        return True
+
+    def could_hold_later(self, demand: Demand, hints: Hints) -> Room | None:
+        """Give the live burst that will hold a job once others on it have ended."""
+        for room in self.rooms:
+            if _is_allowed(room, hints):
+                least = self._market.least_nodes(demand, room.slot, room.template)
+                if least is not None and least <= room.base:
+                    return room
+        return None
+
+    def grow(self, need: Need) -> Refusal | None:
+        """Add nodes for a job to a live burst; gives why not."""
+        refusal = None
+        for room in self.rooms:
+            more = self._missing(room, need.demand, need.hints, need.job.duration_s)
+            if more and isinstance(opening := self._market.opening(room.template, room.zone), Rest):
+                refusal = Refusal(opening.code, opening.reason, room.slot.name)
+            elif more:
+                refusal = self._add(room, need, more)
+                if refusal is None:
+                    return None
+        return refusal or Refusal(Code.NO_SLOT, "")
+
+    def rent(self, need: Need, options: Iterable[Option]) -> Refusal | None:
+        """Put a job into a burst that is new in this turn; gives why not."""
+        refusals: list[Refusal] = []
+        for option in options:
+            refusal = self._rent_one(need, option)
+            if refusal is None:
+                return None
+            refusals.append(refusal)
+        return next((refusal for refusal in refusals if refusal.code is not Code.NO_SLOT), refusals[0])
+
+    def _rent_one(self, need: Need, option: Option) -> Refusal | None:
+        slot = option.slot
+        room = self.planned.get(slot.name) or self._new_room(option)
+        if isinstance(room, Refusal):
+            return room
+        more = room.missing(need.demand, option.nodes if need.demand.constraint else 0)
+        if more is None or room.template.name != option.template.name:
+            return Refusal(Code.NO_SLOT, "", slot.name)
+        refusal = self._add(room, need, more)
+        if refusal is None and slot.name not in self.planned:
+            self.planned[slot.name] = room
+            self._bursts += 1
+        return refusal
+
+    def _new_room(self, option: Option) -> Room | Refusal:
+        slot, kind = option.slot, option.template
+        if slot.name in self._used:
+            return Refusal(Code.NO_SLOT, "", slot.name)
+        opening = self._market.opening(kind)
+        if isinstance(opening, Rest):
+            return Refusal(opening.code, opening.reason, slot.name)
+        tried = {(room.template.name, room.zone) for room in self.planned.values() if room.is_probe}
+        if (kind.name, opening.zone) in tried:
+            reason = f"one burst of the template {kind.name} is to show whether it works again in {opening.zone}"
+            return Refusal(Code.BREAKER_OPEN, reason, slot.name)
+        room = Room(slot, kind, opening.zone, option.shape)
+        room.is_probe = opening.is_probe
+        return room
+
+    def _missing(self, room: Room, demand: Demand, hints: Hints | None, lasts_s: float | None) -> int | None:
+        """Give how many nodes a live burst lacks for a job; None if it cannot hold it."""
+        least = self._market.least_nodes(demand, room.slot, room.template)
+        if least is None or (hints is not None and not _is_allowed(room, hints)):
+            return None
+        if lasts_s is not None and room.burst is not None and self._now + lasts_s > room.burst.hard_end_at:
+            return None
+        return room.missing(demand, least if demand.constraint else 0)
+
+    def _add(self, room: Room, need: Need, more: int) -> Refusal | None:
+        """Add nodes to a room for a job, if limits and caps let it."""
+        lasts_s = max(need.lasts_s, room.lasts_s)
+        after = room.nodes_with(more)
+        usd = self.reserve_usd(room, after - room.base, lasts_s)
+        refusal = self._limit(room, after) or self._cap(room, need, usd)
+        if refusal is not None:
+            return refusal
+        self._nodes += after - room.nodes
+        self._budget.reserve(usd - room.usd)
+        room.usd, room.lasts_s = usd, lasts_s
+        room.fill(need.demand, more)
+        room.note(need)
+        return None
+
+    def _limit(self, room: Room, after: int) -> Refusal | None:
+        policy = self._policy
+        is_new = room.burst is None and room.slot.name not in self.planned
+        if is_new and policy.max_bursts is not None and self._bursts >= policy.max_bursts:
+            return Refusal(Code.MAX_BURSTS, f"there are {self._bursts} bursts, and max_bursts is {policy.max_bursts}")
+        nodes = self._nodes + after - room.nodes
+        if policy.max_nodes is not None and nodes > policy.max_nodes:
+            return Refusal(
+                Code.MAX_NODES,
+                f"{after - room.nodes} nodes more would make {nodes}, and max_nodes is {policy.max_nodes}",
+            )
+        return None
+
+    def _cap(self, room: Room, need: Need, usd: float) -> Refusal | None:
+        max_usd = need.hints.max_usd
+        if max_usd is not None:
+            own_usd = self.reserve_usd(room, -(-need.demand.units // room.shape.units(need.demand)), need.lasts_s)
+            if own_usd > max_usd:
+                return Refusal(Code.OVER_CAP, f"it would cost ${own_usd:.2f}, and its own max_usd is ${max_usd:.2f}")
+        before = (room.burst.reserved_usd or 0.0) if room.burst is not None else 0.0
+        broken = self._budget.refusal(usd - room.usd, burst_usd=before + usd)
+        return Refusal(Code.OVER_CAP, broken) if broken else None
+
+    def reserve_usd(self, room: Room, nodes: int, lasts_s: float) -> float:
+        """Give what nodes cost until their jobs have ended and they were idle for the idle time-out."""
+        seconds = lasts_s + self.latency(room).p90_s + self._policy.idle_timeout_s
+        return cost_usd(nodes, room.template.price_usd_per_h, seconds)
+
+    def latency(self, room: Room) -> Latency:
+        """Give how long it takes until what is added to a room is there."""
+        if room.burst is None:
+            return self._market.latency(room.template, room.zone)
+        return PUBLISHED_GROWING
+
+
+def _live_rooms(snapshot: Snapshot, market: Market) -> Iterable[Room]:
+    """Give the room of each live burst, what is ready soonest first."""
+    slots = {slot.name: slot for slot in snapshot.slots}
+    for burst in sorted(snapshot.capacity(), key=lambda b: (_READINESS.index(b.state), b.created_at, b.burst_id)):
+        slot, kind = slots.get(burst.slot), snapshot.templates.get(burst.template)
+        if slot is not None and kind is not None:
+            yield room_of(snapshot, burst, slot, kind, market.shape(slot, kind))
+
+
+_READINESS = (
+    BurstState.ACTIVE,
+    BurstState.JOINING,
+    BurstState.PROVISIONING,
+    BurstState.REQUESTED,
+    BurstState.DRAINING,
+)
+
+
+def _is_allowed(room: Room, hints: Hints) -> bool:
+    return hints.slot in (None, room.slot.name) and hints.template in (None, room.template.name)
+
+
+def _exposure_usd(snapshot: Snapshot, burst: Burst, now: float) -> float:
+    """Give what a live burst may cost: what was reserved for it, or more if it has cost more already."""
+    kind = snapshot.templates.get(burst.template)
+    accrued = cost_usd(burst.size, kind.price_usd_per_h, now - burst.created_at) if kind else 0.0
+    return max(burst.reserved_usd or 0.0, accrued)
