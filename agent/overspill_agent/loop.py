@@ -176,9 +176,7 @@ class Agent:
         now = self._clock.now()
         snapshot, unstarted = self._observe(now)
         decisions = decide(snapshot, self._policy, now)
-        noted = note_work(snapshot, decisions, now)
-        noted = settle_unstarted(noted, jobs_in_flight(decisions), self._policy, now)
-        snapshot = self._record(noted, snapshot)
+        snapshot = self._record(note_work(snapshot, decisions, now), snapshot)
         decisions = (*decisions, *unstarted)
         self._log_decisions(decisions)
         outcomes: list[Outcome] = []
@@ -223,13 +221,14 @@ class Agent:
 
     def _observe(self, now: float) -> tuple[Snapshot, tuple[Decision, ...]]:
         """Move the bursts to where the world put them; give what is then, and the jobs that are left out of it."""
-        before, unstarted = without_unstarted(self._snapshot(), self._policy, now)
+        before = self._snapshot()
         before = replace(before, returning=returning_ranks(before, self._policy, now))
         after = observe(before, now)
         if is_due(after, now):
             after = replace(after, join_errors=self._instance.join_errors())
         after = settle_losses(settle_joining(after, self._policy, now), self._policy, now)
-        return self._record(after, before), unstarted
+        after = settle_unstarted(after, jobs_in_flight(self._last_decisions), self._policy, now)
+        return without_unstarted(self._record(after, before), self._policy, now)
 
     def _record(self, after: Snapshot, before: Snapshot) -> Snapshot:
         """Write the bursts that changed, and tell of those that moved."""

@@ -106,7 +106,7 @@ def test_agent_killed_when_a_burst_failed_has_its_cluster_torn_down_by_the_next(
         lead.start_agent()
         lead.wait_for_state("GONE")
         assert cloud.clusters() == ()
-        assert lead.bursts()[0]["error"]["code"] == "boot-deadline"
+        assert lead.bursts()[-1]["error"]["code"] == "boot-deadline"
 
 
 def test_burst_that_no_job_wants_any_more_is_ended_before_it_is_there(start_cloud, one_flux):
