@@ -11,6 +11,7 @@ locals {
           lead_port      = lead.port
           public_key     = trimspace(var.public_key)
           max_lifetime_s = var.max_lifetime_s
+          max_bursts     = var.max_bursts
         },
         lead.host == null ? {} : { lead_host = lead.host },
       )

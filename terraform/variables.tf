@@ -295,9 +295,9 @@ variable "agent" {
 
   validation {
     condition = length(setintersection(keys(var.agent), [
-      "project", "deployment", "lead_id", "lead_host", "lead_port", "public_key", "max_lifetime_s", "slots", "templates",
+      "project", "deployment", "lead_id", "lead_host", "lead_port", "public_key", "max_lifetime_s", "max_bursts", "slots", "templates",
     ])) == 0
-    error_message = "agent must not repeat what other variables say: project, deployment, leads, public_key, max_lifetime_s, templates."
+    error_message = "agent must not repeat what other variables say: project, deployment, leads, public_key, max_lifetime_s, max_bursts, templates."
   }
 }
 

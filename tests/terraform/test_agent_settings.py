@@ -27,7 +27,7 @@ def test_file_says_whose_agent_it_is(load):
 
     assert (settings.project, settings.deployment, settings.lead_id) == ("my-project", "default", "lead")
     assert settings.sealing_key(None) == VARIABLES["public_key"]
-    assert settings.max_lifetime_s == 28800
+    assert (settings.max_lifetime_s, settings.max_bursts) == (28800, 4)
     assert (settings.lead_host, settings.lead_port) == (None, 8050)
 
 
@@ -69,7 +69,7 @@ def test_template_variable_has_every_field_of_a_template():
 def test_settings_that_variables_give_are_not_given_twice():
     text = (ROOT / MODULE / "variables.tf").read_text()
     refused = text[text.index('variable "agent"') :].split("])", 1)[0]
-    given = {"project", "deployment", "lead_id", "lead_host", "lead_port", "public_key", "max_lifetime_s"}
+    given = {"project", "deployment", "lead_id", "lead_host", "lead_port", "public_key", "max_lifetime_s", "max_bursts"}
 
     assert given | {"slots", "templates"} <= set(AgentSettings.model_fields)
     assert all(f'"{name}"' in refused for name in given | {"slots", "templates"})

@@ -323,10 +323,11 @@ def test_alerts_tell_somebody(plan):
     }
 
 
-def test_metrics_count_what_the_functions_log(plan):
-    code = "\n".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+@pytest.mark.parametrize(("part", "field"), [("functions", "message"), ("agent", "code")])
+def test_metrics_count_what_the_code_logs(plan, part, field):
+    code = "\n".join(path.read_text() for path in (ROOT / part).rglob("*.py"))
     filters = [metric.values["filter"] for metric in plan.all("google_logging_metric")]
-    events = [event for text in filters for event in re.findall(r'jsonPayload\.message="([^"]+)"', text)]
+    counted = [value for text in filters for value in re.findall(rf'jsonPayload\.{field}="([^"]+)"', text)]
 
-    assert events
-    assert not [event for event in events if f'"{event}"' not in code]
+    assert counted
+    assert not [value for value in counted if f'"{value}"' not in code]
