@@ -6,6 +6,7 @@ the functions, ranks online, the time) and give the record that follows; what to
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,9 @@ MAX_EVENT_IDS: Final = 64
 """Ids of events that a burst remembers, to know a repetition."""
 UNTOLD_GENERATION: Final = 0
 """What an event bears whose sender could not read the message that it answers."""
+
+# A record's ranks are asked for many times in each turn.
+_read_ranks = lru_cache(maxsize=1024)(parse_idset)
 
 
 class HistoryEntry(BaseModel):
@@ -92,12 +96,12 @@ class Burst(BaseModel):
     @property
     def ranks(self) -> Ranks:
         """The ranks that the burst is to fill."""
-        return parse_idset(self.ranks_idset)
+        return _read_ranks(self.ranks_idset)
 
     @property
     def lost_ranks(self) -> Ranks:
         """The ranks that are given up for now."""
-        return parse_idset(self.lost_idset)
+        return _read_ranks(self.lost_idset)
 
     @property
     def usable_ranks(self) -> Ranks:

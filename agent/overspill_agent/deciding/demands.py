@@ -23,6 +23,8 @@ MOST_JOBS_FOR_HIDING: Final = 500
 
 def decide_demand(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ...]:
     """Give the decisions about all jobs that wait and may burst."""
+    if not snapshot.pending:
+        return ()
     market = Market(snapshot, policy, now)
     allotment = _fewest_nodes(snapshot, policy, now, market)
     rooms = [room for room in (*allotment.renting.rooms, *allotment.renting.planned.values()) if room.needs]

@@ -37,7 +37,8 @@ class Pool:
             self._kind_of[resources.rank] = kind
             self._example.setdefault(kind, (resources, host))
             self._size[kind] = self._size.get(kind, 0) + 1
-            self._put(resources.rank, resources.cores, resources.gpus)
+            self._free[resources.rank] = (resources.cores, resources.gpus)
+            self._alike.setdefault((kind, resources.cores, resources.gpus), {})[resources.rank] = None
         self._units: dict[Demand, dict[_Kind, int]] = {}
 
     def capacity(self, demand: Demand) -> int:
