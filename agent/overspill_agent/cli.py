@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from overspill_agent.init.command import init
+from overspill_agent.simulate.command import simulate, trace
 from overspill_shared import __version__
 from overspill_shared.errors import AlreadyServed, ConfigError, FluxUnavailable, OverspillError
 
@@ -162,6 +163,8 @@ def keygen(
 
 
 app.command()(init)
+app.command()(simulate)
+app.command()(trace)
 
 
 @app.command()

@@ -47,7 +47,7 @@ def test_help_tells_the_commands(run):
     code, out, _ = run("--help")
 
     assert code == 0
-    for word in ("agent", "status", "doctor", "keygen", "frobnicator", "--setattr=burstable"):
+    for word in ("agent", "status", "doctor", "keygen", "frobnicator", "simulate", "trace", "--setattr=burstable"):
         assert word in out
 
 

@@ -1,0 +1,143 @@
+import itertools
+
+import pytest
+from tests.unit.overspill_agent.simulate.replays import NO_FAILURES, job
+
+from overspill_agent.deciding.policy import Policy
+from overspill_agent.loop import Agent
+from overspill_agent.simulate.contenders import parse_contender
+from overspill_agent.simulate.engine import TURN_S
+from overspill_agent.simulate.generator import Recipe, Shape, generate
+from overspill_agent.simulate.latencies import build_cloud
+from overspill_agent.simulate.outcomes import End
+from overspill_agent.simulate.ports import JobChange, Moment, Request
+from overspill_agent.simulate.replay import replay
+from overspill_agent.simulate.replayed_agent import ReplayedAgent, declare
+from overspill_agent.simulate.scenario import Scenario
+from overspill_agent.simulate.trace import Trace
+
+HOME = frozenset(range(4))
+SCENARIO = Scenario(nodes=4, slots={"burst-0": 6}, price_usd_per_h=0.5, cloud=NO_FAILURES)
+
+
+def moment(now, *changes, **seen):
+    return Moment(now=now, changes=changes, **{"online": HOME, "drained": frozenset(), "news": ()} | seen)
+
+
+def submitted(number, *, at=0.0, **asked):
+    return JobChange(job=job(number, at=at, **asked), kind="submitted", at=at)
+
+
+def run(jobs, policy="break-even", *, scenario=SCENARIO):
+    return replay(Trace(name="t", jobs=tuple(jobs)), scenario, parse_contender(policy))
+
+
+def test_the_lead_declares_nodes_and_slots():
+    facts = declare(SCENARIO)
+
+    assert facts.hosts == ("lead-0", "lead-1", "lead-2", "lead-3", *(f"burst-0-{i}" for i in range(6)))
+    assert [r.rank for r in facts.resources if "burst" in r.properties] == [4, 5, 6, 7, 8, 9]
+
+
+def test_a_job_that_home_can_never_hold_is_asked_nodes_for():
+    agent = ReplayedAgent(SCENARIO, Policy())
+    first = agent.turn(moment(0.0, submitted(1, nodes=5, limit_s=600.0)))
+
+    later = agent.turn(moment(30.0)) if not first.effects else first
+
+    (request,) = later.effects
+    assert isinstance(request, Request)
+    assert (request.slot, request.ranks) == ("burst-0", frozenset(range(4, 9)))
+    assert later.wake_at is not None
+
+
+def test_a_job_that_is_not_marked_is_asked_nothing_for():
+    agent = ReplayedAgent(SCENARIO, Policy())
+
+    for now in (0.0, 30.0, 60.0):
+        changes = () if now else (submitted(1, nodes=5, limit_s=600.0, is_burstable=False),)
+        assert agent.turn(moment(now, *changes)).effects == ()
+
+
+def test_one_burst_is_played_from_request_to_removal():
+    result = run([job(1, nodes=5, run_s=500.0, limit_s=600.0)])
+
+    (outcome,), (burst,) = result.jobs, result.bursts
+    assert outcome.end is End.DONE
+    assert outcome.is_on_burst
+    assert outcome.started_at == burst.online_at
+    assert burst.used_node_s == pytest.approx(5 * 500)
+    # It is paid for until its idle time-out, its leave and its deletion are over.
+    assert outcome.ended_at + 600 < burst.removed_at < outcome.ended_at + 600 + 315 + 8 * TURN_S
+    assert burst.paid_node_s <= 5 * burst.removed_at
+
+
+def test_a_short_wait_is_waited_and_a_long_one_is_not():
+    busy = job(1, nodes=4, run_s=300.0, limit_s=300.0)
+    late = job(2, at=10.0, nodes=4, limit_s=300.0)
+
+    assert run([busy, late]).bursts == ()
+    assert len(run([busy, late], "always").bursts) == 1
+    assert len(run([job(1, nodes=4, run_s=5000.0, limit_s=5000.0), late]).bursts) == 1
+
+
+def test_never_bursts_nothing_and_refuses_what_only_a_slot_could_hold():
+    result = run([job(1, nodes=5), job(2, nodes=4)], "never")
+
+    assert result.bursts == ()
+    assert {outcome.job.jobid: outcome.end for outcome in result.jobs} == {1: End.REFUSED, 2: End.DONE}
+
+
+@pytest.mark.parametrize("failures", [{"capacity_failures": 0.5}, {"boot_failures": 0.5}])
+def test_where_half_of_all_creates_fail_jobs_still_end_and_nothing_leaks(failures):
+    scenario = Scenario(nodes=4, slots={"burst-0": 6}, price_usd_per_h=0.5, cloud=build_cloud(**failures), seed=3)
+    jobs = [job(number, at=number * 4000.0, nodes=6, run_s=300.0, limit_s=600.0) for number in range(6)]
+
+    result = run(jobs, scenario=scenario)
+
+    assert [outcome.end for outcome in result.jobs] == [End.DONE] * 6
+    assert any(burst.failure for burst in result.bursts)
+    assert all(burst.removed_at is not None for burst in result.bursts)
+
+
+@pytest.mark.parametrize("policy", ["break-even:max_bursts=0", "break-even:cap_usd_total=0.01"])
+def test_limits_hold_in_a_simulation_too(policy):
+    result = run([job(1, nodes=5, limit_s=600.0)], policy)
+
+    assert result.bursts == ()
+    assert [outcome.end for outcome in result.jobs] == [End.UNSTARTED]
+
+
+@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("policy", ["always", "break-even", "break-even:placement=spread,backfill=false"])
+def test_whatever_the_load_every_job_ends_once_and_all_use_is_paid_for(shape, policy):
+    trace = generate(Recipe(shape=shape, seed=11, jobs=60, nodes=4, load=0.6))
+    scenario = Scenario(nodes=4, slots=trace.slots, price_usd_per_h=0.5, cloud=build_cloud(boot_failures=0.1))
+
+    result = replay(trace, scenario, parse_contender(policy))
+
+    assert sorted(outcome.job.jobid for outcome in result.jobs) == [one.jobid for one in trace.jobs]
+    assert {outcome.end for outcome in result.jobs} <= {End.DONE, End.KILLED}
+    for burst in result.bursts:
+        assert burst.removed_at is not None
+        assert burst.used_node_s <= burst.paid_node_s + 1e-6
+
+
+def test_the_agent_decides_at_most_once_in_thirty_seconds(monkeypatch):
+    times = []
+    turn = Agent.turn
+    monkeypatch.setattr(Agent, "turn", lambda agent: (times.append(agent._clock.now()), turn(agent))[1])
+
+    run([job(number, at=number * 7.0, nodes=2, limit_s=900.0, run_s=800.0) for number in range(40)])
+
+    assert len(times) > 20
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= TURN_S
+
+
+def test_the_same_seed_gives_the_same_run():
+    jobs = [job(number, at=number * 60.0, nodes=3, run_s=700.0, limit_s=900.0) for number in range(10)]
+
+    first, second = run(jobs), run(jobs)
+
+    assert first.jobs == second.jobs
+    assert first.bursts == second.bursts
