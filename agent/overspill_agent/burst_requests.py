@@ -205,6 +205,7 @@ def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
         ranks_idset=format_idset(slot.first_ranks(request.size)),
         jobs=decision.jobs,
         reserved_usd=decision.reserve_usd,
+        price_usd_per_h=request.template.price_usd_per_h,
         reason=decision.reason,
         since=request.requested_at,
         created_at=request.requested_at,
@@ -228,6 +229,7 @@ def resized(burst: Burst, request: BurstRequest, decision: Decision) -> Burst:
             "published_at": None,
             "idle_since": None,
             "reserved_usd": reserved,
+            "most_nodes": max(burst.largest_size, request.size),
             "growing_until": request.deadline_at,
             "deadline_at": request.deadline_at if burst.state in BEFORE_ACTIVE else burst.deadline_at,
         }

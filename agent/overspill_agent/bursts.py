@@ -73,6 +73,10 @@ class Burst(BaseModel):
     """When that was found."""
     growing_until: float | None = None
     """Ranks that an active burst was asked for anew may be missing until then; None: it does not grow."""
+    price_usd_per_h: float | None = None
+    """A node's, when it was requested; None where it is not known."""
+    most_nodes: int = 0
+    """The largest size that it was asked for; 0: the one that it has."""
     reserved_usd: float | None = None
     """What was reserved for it; None where its price is not known."""
     has_drained: bool = False
@@ -112,6 +116,11 @@ class Burst(BaseModel):
     def size(self) -> int:
         """Nodes wanted."""
         return len(self.ranks)
+
+    @property
+    def largest_size(self) -> int:
+        """The most nodes that it was asked for."""
+        return max(self.size, self.most_nodes)
 
     @property
     def can_be_kept(self) -> bool:

@@ -19,7 +19,6 @@ from overspill_agent.deciding.decisions import log_facts
 from overspill_agent.deciding.keeping import next_wakeup
 from overspill_agent.deciding.settling import returning_ranks
 from overspill_agent.deciding.snapshot import Snapshot
-from overspill_agent.experience import experience_of
 from overspill_agent.jobs import JobTable
 from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.losing import newly_lost, settle_losses
@@ -216,7 +215,8 @@ class Agent:
             allocated=self._jobs.allocated,
             holding=self._jobs.holding,
             running=self._jobs.running,
-            history=tuple(e for burst in self._store.bursts if (e := experience_of(burst)) is not None),
+            history=self._store.ledger.history_values(),
+            spent=self._store.ledger.spent_values(),
         )
 
     def _observe(self, now: float) -> tuple[Snapshot, tuple[Decision, ...]]:

@@ -1,7 +1,8 @@
 """Bursts in the instance's KVS, below `overspill.`: written before anything is published, read again after a restart.
 
 Keys: `schema` (version of this layout), `bursts.<burst_id>` (the record), `requests.<burst_id>` (the message as it was
-published, its keys sealed, so that a repetition is the same to the byte). No other database exists.
+published, its keys sealed, so that a repetition is the same to the byte), `ledger` (what was spent, and learned). No
+other database exists.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from overspill_agent.bursts import Burst
+from overspill_agent.ledger import Ledger
 from overspill_shared.errors import ConfigError
 from overspill_shared.lifecycle import BurstState
 from overspill_shared.messages import BurstRequest
@@ -35,6 +37,12 @@ class BurstStore:
         self._instance = instance
         self._bursts: dict[str, Burst] = {}
         self._requests: dict[str, BurstRequest] = {}
+        self._ledger = Ledger()
+
+    @property
+    def ledger(self) -> Ledger:
+        """What bursts have cost, and how their starts went."""
+        return self._ledger
 
     @property
     def bursts(self) -> tuple[Burst, ...]:
@@ -54,7 +62,9 @@ class BurstStore:
 
         Raises ConfigError if the records are another version's, or damaged.
         """
-        self._bursts, self._requests = parse_state(self._instance.read_state())
+        state = self._instance.read_state()
+        self._bursts, self._requests = parse_state(state)
+        self._ledger = parse_ledger(state)
 
     def save(self, *bursts: Burst, request: BurstRequest | None = None) -> None:
         """Write records, in one commit; records of the oldest bursts that are gone are dropped."""
@@ -65,12 +75,18 @@ class BurstStore:
             changes[f"bursts.{burst.burst_id}"] = burst.model_dump(mode="json", by_alias=True)
             if burst.state is BurstState.GONE:
                 changes[f"requests.{burst.burst_id}"] = None
+        ledger = self._ledger
+        for burst in bursts:
+            ledger = ledger.after(self._bursts.get(burst.burst_id), burst)
+        if ledger is not self._ledger:
+            changes["ledger"] = ledger.model_dump(mode="json")
         updated = {**self._bursts, **{burst.burst_id: burst for burst in bursts}}
         for burst in _surplus(updated):
             changes[f"bursts.{burst.burst_id}"] = None
             del updated[burst.burst_id]
         self._instance.write_state(changes)
         self._bursts = updated
+        self._ledger = ledger
         if request is not None:
             self._requests[request.burst_id] = request
         for burst in bursts:
@@ -91,6 +107,17 @@ def parse_state(state: Mapping[str, Any]) -> tuple[dict[str, Burst], dict[str, B
             code="state-schema",
         )
     return _parse_below("bursts.", Burst, state), _parse_below("requests.", BurstRequest, state)
+
+
+def parse_ledger(state: Mapping[str, Any]) -> Ledger:
+    """Read the ledger from KVS values; there is none yet where nothing was spent or learned.
+
+    Raises ConfigError if it is damaged.
+    """
+    try:
+        return Ledger.model_validate(state.get("ledger") or {})
+    except ValidationError as exc:
+        raise _damaged("ledger", exc) from None
 
 
 def _parse_below(prefix: str, model: type[R], state: Mapping[str, Any]) -> dict[str, R]:

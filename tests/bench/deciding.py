@@ -1,73 +1,107 @@
-"""One turn's pure part (observe and decide) with ever more burstable jobs waiting, and its growth a job."""
+"""Deciding with ever more jobs that wait: 20 slots, 50 templates, 64 ranks at home; and its growth a job.
 
+Half of the jobs are few kinds of which there are many, as users submit them; the others differ in all they ask for.
+"""
+
+import json
+import random
 import statistics
 import time
+from dataclasses import replace
 
 from overspill_agent.deciding.decide import decide
-from overspill_agent.deciding.demand import parse_demand
-from overspill_agent.deciding.policy import Policy
-from overspill_agent.deciding.slots import Slot
-from overspill_agent.deciding.snapshot import Snapshot
-from overspill_agent.jobs import PendingJob
-from overspill_agent.observe import observe
-from overspill_agent.ports import InstanceFacts, RankResources
-from overspill_shared.templates import Template
+from overspill_agent.deciding.snapshot_file import parse_snapshot_file
+from overspill_agent.deciding.snapshot_reading import read_snapshot
 
-SIZES = (100, 1_000, 10_000)
+SIZES = (1_000, 10_000, 100_000)
 REPEATS = 3
-NOW = 1_800_000_000.0
+NOW = 1_000_000.0
 
 
 def run():
-    seconds = {size: statistics.median(_once(size) for _ in range(REPEATS)) for size in SIZES}
-    smallest, largest = SIZES[0], SIZES[-1]
+    return {name: _measure(backfill=backfill) for name, backfill in (("in_order", False), ("backfill", True))}
+
+
+def _measure(*, backfill):
+    seconds = {size: _median(size, backfill=backfill) for size in SIZES}
+    small, middle, large = (seconds[size] / size for size in SIZES)
     return {
-        "turn_ms": {str(size): round(value * 1e3, 2) for size, value in seconds.items()},
-        "cost_per_job_growth_100_to_10000": round(seconds[largest] / largest / (seconds[smallest] / smallest), 2),
+        "decide_ms": {str(size): round(value * 1e3, 1) for size, value in seconds.items()},
+        "cost_per_job_growth": {"1000_to_10000": round(middle / small, 2), "10000_to_100000": round(large / middle, 2)},
     }
 
 
-def _once(size):
-    snapshot = _snapshot(size)
-    began = time.perf_counter()
-    decide(observe(snapshot, NOW), Policy(), NOW)
-    return time.perf_counter() - began
+def _median(size, *, backfill):
+    snapshot, policy, now = snapshot_of(size, backfill=backfill)
+    return statistics.median(_once(replace(snapshot), policy, now) for _ in range(REPEATS))
 
 
-def _snapshot(size):
-    hosts = ("lead-0", "lead-1", *(f"burst-0-{index}" for index in range(8)))
-    burst = frozenset({"burst"})
-    resources = tuple(
-        RankResources(rank=rank, cores=8, gpus=0, properties=burst if rank > 1 else frozenset())
-        for rank in range(len(hosts))
-    )
-    template = Template(name="default", machine_type="c2", cores=8, memory_mib=1024, zones=("us-central1-a",))
-    facts = InstanceFacts(
-        is_real=True, scheduler="fluxion", hosts=hosts, resources=resources, config={}, flux_version="0.88.0",
-        prefix="/usr", uid=0, gid=0, topology=None,
-    )  # fmt: skip
-    return Snapshot(
-        facts=facts,
-        slots=(Slot(name="burst-0", ranks=tuple(range(2, 10)), hosts=hosts[2:], template=template),),
-        pending=tuple(_job(jobid) for jobid in range(size)),
-        online=frozenset({0, 1}),
-    )
+def _once(snapshot, policy, now):
+    began = time.process_time()
+    decide(snapshot, policy, now)
+    return time.process_time() - began
 
 
-def _job(jobid):
-    core = {"type": "core", "count": 1}
-    slot = {"type": "slot", "count": 1, "label": "task", "with": [core]}
-    jobspec = {
-        "version": 1,
-        "resources": [{"type": "node", "count": 3 + jobid % 5, "with": [slot]}],
-        "attributes": {"system": {"burstable": 1, "constraints": {"properties": ["burst"]}}},
+def snapshot_of(size, *, backfill=False):
+    """Give a snapshot of a busy site, its policy, and the time."""
+    chance = random.Random(size)
+    templates = [_template(number, chance) for number in range(50)]
+    ranks, slots = [{"ids": "0-63", "cores": 16}], []
+    for number in range(20):
+        first = 64 + 16 * number
+        ids = f"{first}-{first + 15}"
+        shape = {"cores": templates[number]["cores"], "gpus": templates[number]["gpus"]}
+        ranks.append({"ids": ids, "state": "offline", "properties": ["burst"], **shape})
+        slots.append({"name": f"burst-{number}", "ranks": ids, "template": templates[number]["name"]})
+    content = {
+        "now": NOW,
+        "jobs": [*_running(chance), *(_job(number, chance) for number in range(size))],
+        "ranks": ranks,
+        "slots": slots,
+        "templates": templates,
+        "history": [_experience(chance) for _ in range(200)],
+        "policy": {"backfill": backfill, "cap_usd_per_day": 5000},
     }
-    return PendingJob(
-        jobid=jobid,
-        submitted_at=NOW,
-        urgency=16,
-        priority=16,
-        demand=parse_demand(jobspec),
-        problem="",
-        jobspec=jobspec,
-    )
+    file = parse_snapshot_file(json.dumps(content))
+    policy = file.policy.policy()
+    return read_snapshot(file, policy), policy, file.now
+
+
+def _template(number, chance):
+    return {
+        "name": f"t{number}",
+        "cores": chance.choice([8, 16, 32]),
+        "gpus": chance.choice([0, 0, 4]),
+        "memory_mib": chance.choice([16_000, 64_000, 256_000]),
+        "price_usd_per_h": round(chance.uniform(0.1, 5), 2),
+        "zones": ["z-a", "z-b", "z-c"],
+    }
+
+
+def _running(chance):
+    for rank in range(64):
+        ends = {"started_at": NOW - 1000, "duration_s": 1000 + chance.uniform(60, 9000)}
+        yield {"id": f"r{rank}", "state": "RUNNING", "ranks": str(rank), "nodes": 1, "cores": 16, **ends}
+
+
+def _job(number, chance):
+    nodes = chance.choice([None, 1, 1, 2, 4, 8, 16])
+    cores = chance.choice([1, 4, 8, 16])
+    is_odd = number % 2
+    return {
+        "id": number,
+        "submitted_at": NOW - chance.uniform(10, 5000),
+        "urgency": chance.choice([16, 16, 16, 20]),
+        "burstable": chance.choice([1, 1, 1, 0]),
+        "nodes": nodes,
+        "cores": cores * (nodes or (chance.randrange(1, 64) if is_odd else 4)),
+        "cores_per_node": cores if nodes else None,
+        "memory_mib_per_node": chance.choice([None, 8000, 100_000]),
+        "duration_s": chance.uniform(60, 20_000) if is_odd else chance.choice([None, 600, 3600]),
+        "requires": chance.choice([[], [], ["burst"]]),
+    }
+
+
+def _experience(chance):
+    took = {"create_s": chance.uniform(200, 500), "join_s": 20.0, "outcome": "ok"}
+    return {"template": f"t{chance.randrange(50)}", "zone": "z-a", "at": NOW - chance.uniform(0, 9e5), **took}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from overspill_agent.deciding.breaking import Opening
 from overspill_agent.deciding.decisions import Code
 from overspill_agent.deciding.demand import names_ranks
-from overspill_agent.deciding.eligibility import Hints, is_eligible, read_hints
+from overspill_agent.deciding.eligibility import Hints, eligibility_of, read_hints
 from overspill_agent.deciding.matching import Refusal
 from overspill_agent.deciding.mounts import lacks_mount
 from overspill_agent.deciding.pool import Pool
@@ -75,7 +75,8 @@ class Allotment:
         self._returning = Pool(snapshot.resources(snapshot.returning), by_rank=by_rank)
         self._pool = Pool(snapshot.resources(snapshot.home - frozenset(hidden)), by_rank=by_rank)
         running = [job for job in snapshot.running if job.ranks & snapshot.home]
-        self._queue = LocalQueue(self._pool, running, policy, now)
+        horizon = now + market.longest_s + policy.wait_margin_s
+        self._queue = LocalQueue(self._pool, running, policy, now, horizon=horizon)
         self.idle = self._pool.idle()
         self.renting = Renting(snapshot, policy, now, market)
         self.holds: dict[Hold, list[int]] = {}
@@ -86,12 +87,13 @@ class Allotment:
     def place_all(self) -> Allotment:
         """Give each waiting job its place."""
         jobs = sorted(self._snapshot.pending, key=lambda job: (-job.wished_urgency, job.submitted_at, job.jobid))
+        may_burst = eligibility_of(self._policy)
         for job in jobs:
             room = self.renting.promised_to(job.jobid)
             if room is not None and job.demand is not None and self.renting.take_free(room, job.demand):
                 self._promised[job.jobid] = room
         for job in jobs:
-            if is_eligible(job, self._policy):
+            if may_burst(job):
                 self._place(job)
             elif job.demand is not None and self._pool.capacity(job.demand) >= job.demand.units:
                 self._queue.offer(job.demand, job.duration_s, inf)

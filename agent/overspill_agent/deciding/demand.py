@@ -37,23 +37,21 @@ class Demand:
     """Whether its nodes may hold no other job."""
 
     def units_in(self, cores: int, gpus: int, memory_mib: int | None = None) -> int:
-        """Give how many of its units fit into what a node has free; memory that is not known holds any."""
+        """Give how many of its units, at most all, fit into what a node has free; unknown memory holds any."""
         if cores < self.cores_per_unit or gpus < self.gpus_per_unit:
             return 0
         if memory_mib is not None and memory_mib < self.memory_mib_per_unit:
             return 0
         if self.is_by_node:
             return 1
-        limits = [
-            has // needs
-            for has, needs in (
-                (cores, self.cores_per_unit),
-                (gpus, self.gpus_per_unit),
-                (memory_mib or 0, self.memory_mib_per_unit if memory_mib is not None else 0),
-            )
-            if needs
-        ]
-        return min(limits, default=self.units)
+        found = self.units
+        if self.cores_per_unit:
+            found = min(found, cores // self.cores_per_unit)
+        if self.gpus_per_unit:
+            found = min(found, gpus // self.gpus_per_unit)
+        if self.memory_mib_per_unit and memory_mib is not None:
+            found = min(found, memory_mib // self.memory_mib_per_unit)
+        return found
 
     def units_on(self, rank: RankResources, host: str) -> int:
         """Give how many of its units an empty rank could hold; 0 where the constraint forbids the rank."""

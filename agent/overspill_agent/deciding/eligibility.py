@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.jobs import PendingJob
 
@@ -27,23 +29,23 @@ class Hints:
 NO_HINTS = Hints()
 
 
-def is_eligible(job: PendingJob, policy: Policy) -> bool:
-    """Tell whether a job may burst.
+def eligibility_of(policy: Policy) -> Callable[[PendingJob], bool]:
+    """Give what tells whether a job may burst.
 
     >>> from types import SimpleNamespace
-    >>> is_eligible(SimpleNamespace(burstable={"slot": "burst-0"}), SimpleNamespace(eligible="attribute"))
+    >>> eligibility_of(SimpleNamespace(eligible="attribute"))(SimpleNamespace(burstable={"slot": "burst-0"}))
     True
     """
     rule, _, name = policy.eligible.partition(":")
     match rule:
         case "all":
-            return True
+            return lambda _job: True
         case "queue":
-            return job.demand is not None and job.demand.queue == name
+            return lambda job: job.demand is not None and job.demand.queue == name
         case "property":
-            return job.demand is not None and _requires(job.demand.constraint, name)
+            return lambda job: job.demand is not None and _requires(job.demand.constraint, name)
         case _:
-            return bool(job.burstable)
+            return lambda job: bool(job.burstable)
 
 
 def read_hints(mark: Any) -> Hints:

@@ -87,6 +87,8 @@ class Market:
         self._by_price = sorted(
             snapshot.templates.values(), key=lambda kind: (sortable_price(kind.price_usd_per_h), kind.name)
         )
+        self._kinds: dict[str | None, list[NodeKind]] = {kind.name: [kind] for kind in self._by_price}
+        self._kinds[None] = self._by_price
         self._openings: dict[tuple[str, tuple[str, ...]], Opening | Rest] = {}
         self._latencies: dict[tuple[str, str], Latency] = {}
         self._shapes: dict[tuple[str, str], NodeShape] = {}
@@ -111,6 +113,12 @@ class Market:
         if key not in self._latencies:
             self._latencies[key] = new_burst_latency(self._snapshot.history, kind.name, zone, self._policy, self._now)
         return self._latencies[key]
+
+    @property
+    def longest_s(self) -> float:
+        """The longest that a new burst may take, in nine of ten cases: nobody compares a wait with more."""
+        kinds = self._by_price
+        return max((self.latency(kind, zone).p90_s for kind in kinds for zone in kind.zones), default=0.0)
 
     def options(self, demand: Demand, hints: Hints) -> tuple[Option, ...] | Refusal:
         """Give the ways to hold a job whatever is in use, the cheapest first; or why there is none, ever."""
@@ -150,8 +158,8 @@ class Market:
         tried = [
             self._option(demand, slot, kind)
             for slot in slots
-            for kind in self._by_price
-            if slot.template in (None, kind.name) and hints.template in (None, kind.name)
+            for kind in self._kinds[slot.template]
+            if hints.template in (None, kind.name)
         ]
         found = [option for option in tried if isinstance(option, Option)]
         if found:

@@ -57,7 +57,11 @@ def expected_end(started_at: float, duration_s: float | None, policy: Policy, no
 class LocalQueue:
     """The queue at home; jobs are offered in the order in which the scheduler takes them."""
 
-    def __init__(self, pool: Pool, running: Iterable[RunningJob], policy: Policy, now: float) -> None:
+    def __init__(
+        self, pool: Pool, running: Iterable[RunningJob], policy: Policy, now: float, *, horizon: float = inf
+    ) -> None:
+        """Nobody asks for more than that a job starts later than `horizon` (epoch seconds)."""
+        self._horizon = horizon
         self._pool = pool
         """As it is at the floor."""
         self._unknown_s = policy.unknown_duration_s
@@ -95,6 +99,8 @@ class LocalQueue:
 
         The job must fit at home when nothing runs there.
         """
+        if self._floor > self._horizon:
+            return LocalStart(at=self._floor, is_exact=False)
         known = self._too_late.get(demand)
         # What was too late for one is too late for all that come later and ask for the same: room only gets less.
         if known is not None and latest <= known[0]:

@@ -69,6 +69,7 @@ def test_save_is_one_commit_whatever_it_holds(store, flux, burst_request):
     (commit,) = flux.commits
     assert set(commit) == {
         "schema",
+        "ledger",
         f"bursts.{requested.burst_id}",
         f"requests.{requested.burst_id}",
         f"bursts.{ended.burst_id}",
