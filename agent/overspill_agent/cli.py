@@ -44,6 +44,12 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="OVERSPILL_CONFIG", help="Settings file (TOML); see docs/settings.md."),
 ]
+SnapshotOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshot", metavar="FILE", help="A snapshot as JSON (docs/deciding.md), - for standard input; not live."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -110,21 +116,34 @@ def status(*, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def plan(
-    *,
-    snapshot: Annotated[
-        Path,
-        typer.Option("--snapshot", metavar="FILE", help="A snapshot as JSON (docs/deciding.md); - for standard input."),
-    ],
-    as_json: JsonOption = False,
-) -> None:
-    """Show what would be decided: bursts with their nodes, price and time, and why other jobs wait.
+def plan(*, snapshot: SnapshotOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what would be decided now: bursts with their nodes, price and time, and why other jobs wait.
 
-    Needs neither Flux nor a cloud; nothing is published. An unknown key in the file exits 2.
+    Of the Flux instance of FLUX_URI, or of a file: that needs neither Flux nor a cloud. Nothing is published. An
+    unknown key in the file exits 2.
     """
     from overspill_agent.planning import plan_command  # noqa: PLC0415
 
-    plan_command.show_file(snapshot, as_json=as_json)
+    decisions, ids = _decided(snapshot, config)
+    plan_command.show(decisions, ids, as_json=as_json)
+
+
+@app.command()
+def explain(
+    job: Annotated[str, typer.Argument(metavar="JOBID", help="As Flux writes it (ƒ…), or as the file does.")],
+    *,
+    snapshot: SnapshotOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say why a job waits, bursts or is refused, with the numbers that were compared.
+
+    Exits 1 if nothing is decided of it.
+    """
+    from overspill_agent.planning import plan_command  # noqa: PLC0415
+
+    decisions, ids = _decided(snapshot, config)
+    raise typer.Exit(plan_command.explain(job, decisions, ids, as_json=as_json))
 
 
 @app.command()
@@ -216,6 +235,15 @@ def _load_settings(config: Path | None, flags: dict[str, Any]) -> AgentSettings:
     settings = load_agent_settings(os.environ, file=config, flags=flags)
     log.setup(level=settings.log_level, json_lines=settings.log_format == "json")
     return settings
+
+
+def _decided(snapshot: Path | None, config: Path | None) -> tuple[tuple[Decision, ...], list[int | str] | None]:
+    """Decide of a file, or of the live instance; gives the jobs' ids where they are not Flux's."""
+    from overspill_agent.planning import plan_command  # noqa: PLC0415
+
+    if snapshot is not None:
+        return plan_command.of_file(snapshot)
+    return plan_command.of_instance(_load_settings(config, {}), os.environ), None
 
 
 def _print_decisions(decisions: tuple[Decision, ...], *, as_json: bool) -> None:

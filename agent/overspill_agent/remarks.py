@@ -47,7 +47,8 @@ class Remarks:
     def show(self, burst: Burst) -> None:
         """Write a burst's state into the memo of the jobs that it is for."""
         for jobid in burst.jobs:
-            memo = {"overspill": {"burst_id": burst.burst_id, "state": burst.state.value, "slot": burst.slot}}
+            told = {"burst_id": burst.burst_id, "state": burst.state.value, "slot": burst.slot, "reason": burst.reason}
+            memo = {"overspill": told}
             self._attempt("memo", partial(self._instance.memo, jobid, memo))
 
     def lower_urgency(self, job: PendingJob) -> None:

@@ -36,6 +36,23 @@ def as_table(decisions: Iterable[Decision], ids: Sequence[int | str] | None = No
     return table
 
 
+def as_text(job: str, decision: Decision) -> str:
+    """Give what is decided of one job as lines."""
+    lines = [f"{job}: {decision.kind.value}, {decision.code.value}", f"  why: {decision.reason}"]
+    where = " ".join(part for part in (decision.slot, decision.template, decision.zone) if part)
+    others = len(decision.jobs) - 1
+    eta = None if decision.eta_p50_s is None else f"{decision.eta_p50_s:.0f} s (p90 {decision.eta_p90_s:.0f} s)"
+    facts = (
+        ("nodes", decision.nodes),
+        ("where", where or None),
+        ("burst", decision.burst_id),
+        ("reserved", None if decision.reserve_usd is None else f"${decision.reserve_usd:.2f}"),
+        ("ready in", eta),
+        ("with it", f"{others} more jobs" if others else None),
+    )
+    return "\n".join([*lines, *(f"  {name}: {value}" for name, value in facts if value is not None)])
+
+
 _COLOURS = {
     DecisionKind.REQUEST: "green",
     DecisionKind.GROW: "green",

@@ -29,7 +29,8 @@ def test_request_tells_its_jobs_in_their_memo(shop):
     shop.request()
 
     (burst,) = shop.store.bursts
-    memo = {"overspill": {"burst_id": burst.burst_id, "state": "REQUESTED", "slot": "burst-0"}}
+    told = {"burst_id": burst.burst_id, "state": "REQUESTED", "slot": "burst-0", "reason": "because"}
+    memo = {"overspill": told}
     assert shop.flux.told == [("memo", 1, memo), ("memo", 2, memo)]
 
 
