@@ -129,7 +129,7 @@ def test_exception_comes_with_its_traceback(restore_logging, logger, json_lines)
 @pytest.mark.parametrize(
     "value",
     [float("nan"), float("inf"), {1, 2}, b"bytes", {(1, 2): 3}, {frozenset(): 1}, object(), ValueError("x")],
-    ids=repr,
+    ids=["nan", "infinity", "set", "bytes", "tuple-key", "set-key", "object", "exception"],
 )
 def test_what_cannot_be_json_is_given_as_text(lines, logger, value):
     logger.info("odd", extra={"value": value, "nodes": 4})

@@ -62,7 +62,7 @@ def test_load_without_sources_gives_the_defaults():
         ({"env", "flag"}, "from-flag"),
         ({"file", "env", "flag"}, "from-flag"),
     ],
-    ids=str,
+    ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else None,
 )
 def test_load_prefers_flag_to_environment_to_file_to_default(file, sources, project):
     settings = load(
