@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's: told apart by everybody."""
 TICKS_S: Final = (10, 60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
-LEFT, TOP, WIDTH, HEIGHT = 60, 50, 560, 280
+LEFT, TOP, WIDTH, HEIGHT = 60, 50, 700, 300
 POINTS: Final = 200
 """Of each line; thousands of jobs look no different."""
 

@@ -30,7 +30,7 @@ def read_swf(lines: Iterable[str], *, name: str, processors_per_node: int = 1) -
     Raises ConfigError that names the line, if one does not have its numbers.
     """
     head: dict[str, str] = {}
-    jobs: list[TraceJob] = []
+    jobs: dict[int, TraceJob] = {}
     skipped = 0
     for number, line in enumerate(lines, 1):
         text = line.strip()
@@ -38,11 +38,20 @@ def read_swf(lines: Iterable[str], *, name: str, processors_per_node: int = 1) -
             if found := _HEAD.fullmatch(text):
                 head.setdefault(found[1], found[2])
         elif text:
-            job = _read_job(_numbers(text, f"{name}, line {number}"), processors_per_node)
-            skipped += job is None
-            jobs += [job] if job else []
+            where = f"{name}, line {number}"
+            job = _read_job(_numbers(text, where), processors_per_node)
+            if job is None:
+                skipped += 1
+            elif job.jobid in jobs:
+                raise _wrong(where, f"the job number {job.jobid} stands twice")
+            else:
+                jobs[job.jobid] = job
     return Trace(
-        name=name, jobs=in_order(tuple(jobs)), nodes=_nodes(head), source=_acknowledgement(head), skipped=skipped
+        name=name,
+        jobs=in_order(tuple(jobs.values())),
+        nodes=_nodes(head),
+        source=_acknowledgement(head),
+        skipped=skipped,
     )
 
 

@@ -1,10 +1,7 @@
-import itertools
-
 import pytest
 from tests.unit.overspill_agent.simulate.replays import NO_FAILURES, job
 
 from overspill_agent.deciding.policy import Policy
-from overspill_agent.loop import Agent
 from overspill_agent.simulate.contenders import parse_contender
 from overspill_agent.simulate.engine import TURN_S
 from overspill_agent.simulate.generator import Recipe, Shape, generate
@@ -121,17 +118,6 @@ def test_whatever_the_load_every_job_ends_once_and_all_use_is_paid_for(shape, po
     for burst in result.bursts:
         assert burst.removed_at is not None
         assert burst.used_node_s <= burst.paid_node_s + 1e-6
-
-
-def test_the_agent_decides_at_most_once_in_thirty_seconds(monkeypatch):
-    times = []
-    turn = Agent.turn
-    monkeypatch.setattr(Agent, "turn", lambda agent: (times.append(agent._clock.now()), turn(agent))[1])
-
-    run([job(number, at=number * 7.0, nodes=2, limit_s=900.0, run_s=800.0) for number in range(40)])
-
-    assert len(times) > 20
-    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= TURN_S
 
 
 def test_the_same_seed_gives_the_same_run():

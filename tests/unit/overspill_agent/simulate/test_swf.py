@@ -75,6 +75,11 @@ def test_a_wrong_line_is_named(bad, says):
     assert "18 numbers" in caught.value.remedy
 
 
+def test_a_job_number_stands_once():
+    with pytest.raises(ConfigError, match="log, line 2: the job number 1 stands twice"):
+        read_swf([line(1), line(1)], name="log")
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.integers(1, 10**4), st.integers(1, 10**5)),
