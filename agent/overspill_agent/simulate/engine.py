@@ -200,6 +200,7 @@ class Engine:
         grown_s = self._cloud.resize(cluster, len(resize.ranks), resize.revision, now)
         ready_at = max(now + grown_s, cluster.requested_at + cluster.fate.create_s + cluster.fate.join_s)
         self._at(ready_at, partial(self._join, cluster, resize.ranks))
+        self._at(ready_at, partial(self._report, cluster, "resized"))
 
     def _join(self, cluster: Cluster, ranks: Ranks, now: float) -> bool:
         if not cluster.is_up or cluster.fate.failure is not None:
@@ -229,5 +230,7 @@ class Engine:
         if not cluster.is_up and kind != "removed":
             return False
         failure = cluster.fate.failure if kind == "failed" else None
-        self._news.append(CloudNews(burst_id=cluster.burst_id, kind=kind, at=now, failure=failure))
+        self._news.append(
+            CloudNews(burst_id=cluster.burst_id, kind=kind, at=now, revision=cluster.revision, failure=failure)
+        )
         return True

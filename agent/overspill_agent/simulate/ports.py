@@ -45,6 +45,7 @@ class CloudNews:
     kind: str
     """`accepted`, `minicluster-created`, `resized`, `failed` or `removed`, as the functions' events are called."""
     at: float
+    revision: int = 1
     failure: ErrorClass | None = None
 
 

@@ -157,8 +157,9 @@ def _event(news: CloudNews) -> BurstEvent:
             {"class": news.failure, "code": "simulated", "text": "The create failed.", "remedy": "Wait."}
         )
     return BurstEvent(
-        event_id=event_id(news.burst_id, kind, 1),
+        event_id=event_id(news.burst_id, kind, news.revision),
         burst_id=news.burst_id,
+        revision=news.revision,
         generation=UNTOLD_GENERATION,
         deployment=LEAD_ID,
         lead=LEAD_ID,

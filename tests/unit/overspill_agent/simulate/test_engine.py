@@ -154,6 +154,8 @@ def test_a_burst_grows_and_shrinks_within_its_slot():
 
     assert waits(run)[1] is not None
     assert run.bursts[0].most_nodes == 3
+    told = [(news.kind, news.revision) for moment in agent.moments for news in moment.news]
+    assert told == [("accepted", 1), ("minicluster-created", 1), ("resized", 2), ("resized", 3)]
     last = agent.moments[-1].online
     assert last == {0, 4}
 
