@@ -70,7 +70,9 @@ class Allotment:
         self._policy = policy
         self._now = now
         self._market = market
-        by_rank = any(names_ranks(job.demand.constraint) for job in snapshot.pending if job.demand)
+        by_rank = any(
+            names_ranks(job.demand.constraint) for job in snapshot.pending if job.demand and job.demand.constraint
+        )
         self._home = Pool(snapshot.resources(snapshot.home), by_rank=by_rank)
         self._returning = Pool(snapshot.resources(snapshot.returning), by_rank=by_rank)
         self._pool = Pool(snapshot.resources(snapshot.home - frozenset(hidden)), by_rank=by_rank)

@@ -18,6 +18,7 @@ from overspill_agent.deciding.spending import sortable_price
 if TYPE_CHECKING:
     from overspill_agent.deciding.demand import Demand
     from overspill_agent.deciding.eligibility import Hints
+    from overspill_agent.deciding.latency import Experience
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.slots import Slot
     from overspill_agent.deciding.snapshot import Snapshot
@@ -90,6 +91,9 @@ class Market:
         self._kinds: dict[str | None, list[NodeKind]] = {kind.name: [kind] for kind in self._by_price}
         self._kinds[None] = self._by_price
         self._openings: dict[tuple[str, tuple[str, ...]], Opening | Rest] = {}
+        self._experiences: dict[tuple[str, str], list[Experience]] = {}
+        for experience in snapshot.history:
+            self._experiences.setdefault((experience.template, experience.zone), []).append(experience)
         self._latencies: dict[tuple[str, str], Latency] = {}
         self._shapes: dict[tuple[str, str], NodeShape] = {}
         self._reaches: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -111,7 +115,8 @@ class Market:
         """Give how long a new burst takes."""
         key = (kind.name, zone)
         if key not in self._latencies:
-            self._latencies[key] = new_burst_latency(self._snapshot.history, kind.name, zone, self._policy, self._now)
+            history = self._experiences.get(key, ())
+            self._latencies[key] = new_burst_latency(history, kind.name, zone, self._policy, self._now)
         return self._latencies[key]
 
     @property
