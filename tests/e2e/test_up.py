@@ -111,7 +111,7 @@ def test_instance_started_by_hand_bursts_with_the_variables_alone(up, tmp_path_f
     assert len(attached.stdout.split()) == 4
     bursts = _until(lambda: _status(environ), lambda shown: shown and shown[0]["state"] == "GONE")
     assert bursts[0]["slot"] == "burst-0"
-    assert bursts[0]["nodes"] == 2
+    assert bursts[0]["nodes"] == 4
     table = _run([sys.executable, "-m", "overspill_agent", "status"], environ)
     assert "GONE" in table.stdout
     agent.send_signal(signal.SIGTERM)
@@ -119,17 +119,17 @@ def test_instance_started_by_hand_bursts_with_the_variables_alone(up, tmp_path_f
 
 
 def _start_lead_by_hand(directory, request):
-    """Two ranks up of four declared, in the plainest configuration: no queues, no frobnicator."""
+    """Two ranks up of six declared, in the plainest configuration: no queues, no frobnicator."""
     port = free_port()
     subprocess.run(["flux", "keygen", str(directory / "curve.cert")], check=True, timeout=WAIT_S)
-    encode = ["flux", "R", "encode", "--hosts=me-[0-1],burst-0-[0-1]", "--cores=0", "--property=burst:2-3"]
+    encode = ["flux", "R", "encode", "--hosts=me-[0-1],burst-0-[0-3]", "--cores=0", "--property=burst:2-5"]
     (directory / "R").write_text(subprocess.run(encode, check=True, capture_output=True, text=True).stdout)
     (directory / "broker.toml").write_text(f"""
 [bootstrap]
 curve_cert = "{directory}/curve.cert"
 hosts = [
   {{ host = "me-0", bind = "tcp://127.0.0.1:{port}", connect = "tcp://127.0.0.1:{port}" }},
-  {{ host = "me-1,burst-0-[0-1]" }},
+  {{ host = "me-1,burst-0-[0-3]" }},
 ]
 [resource]
 path = "{directory}/R"
