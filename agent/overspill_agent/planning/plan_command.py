@@ -12,7 +12,7 @@ from overspill_agent.deciding.decide import decide
 from overspill_agent.deciding.snapshot_file import parse_snapshot_file
 from overspill_agent.deciding.snapshot_reading import plan_json, planned, read_snapshot
 from overspill_agent.planning.job_ids import parse_job_id
-from overspill_agent.planning.report import as_table, as_text
+from overspill_agent.planning.report import as_list, as_text
 from overspill_shared.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def show(decisions: Sequence[Decision], ids: Sequence[int | str] | None, *, as_j
     if as_json:
         sys.stdout.write(json.dumps(plan_json(decisions, ids), indent=2) + "\n")
     elif decisions:
-        Console().print(as_table(decisions, ids))
+        Console().print(as_list(decisions, ids))
     else:
         sys.stdout.write("nothing to decide: no job that may burst waits, and no burst needs anything\n")
 

@@ -1,50 +1,54 @@
-"""A plan for a person: a table. Values in, a table out."""
+"""A plan for a person. Values in, text out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
 
 from overspill_agent.deciding.decisions import DecisionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rich.console import RenderableType
+
     from overspill_agent.deciding.decisions import Decision
 
 SHOWN_JOBS: Final = 5
 
 
-def as_table(decisions: Iterable[Decision], ids: Sequence[int | str] | None = None) -> Table:
-    """Give decisions as a table; `ids` are the jobs' own, by their numbers."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("WHAT", "CODE", "JOBS", "NODES", "WHERE", "USD", "ETA", "WHY"):
-        table.add_column(heading, overflow="fold")
-    for decision in decisions:
-        table.add_row(
-            f"[{_COLOURS.get(decision.kind, 'default')}]{decision.kind.value}[/]",
-            decision.code.value,
-            escape(_jobs(decision.jobs, ids)),
-            "" if decision.nodes is None else str(decision.nodes),
-            escape(" ".join(part for part in (decision.slot, decision.template, decision.zone) if part)),
-            "" if decision.reserve_usd is None else f"{decision.reserve_usd:.2f}",
-            "" if decision.eta_p50_s is None else f"{decision.eta_p50_s:.0f}-{decision.eta_p90_s:.0f} s",
-            escape(decision.reason),
-        )
-    return table
+def as_list(decisions: Iterable[Decision], ids: Sequence[int | str] | None = None) -> Group:
+    """Give decisions, each with its reason on lines below it; `ids` are the jobs' own, by their numbers."""
+    return Group(*(line for decision in decisions for line in _lines(decision, ids)))
+
+
+def _lines(decision: Decision, ids: Sequence[int | str] | None) -> tuple[RenderableType, RenderableType]:
+    facts = (
+        f"job {_jobs(decision.jobs, ids)}" if decision.jobs else None,
+        None if decision.nodes is None else f"{decision.nodes} nodes",
+        _where(decision),
+        None if decision.reserve_usd is None else f"${decision.reserve_usd:.2f}",
+        None if decision.eta_p50_s is None else f"ready in {decision.eta_p50_s:.0f}-{decision.eta_p90_s:.0f} s",
+    )
+    head = Text.assemble(
+        (decision.kind.value, _COLOURS.get(decision.kind, "default")),
+        f" {decision.code.value}: ",
+        ", ".join(fact for fact in facts if fact),
+    )
+    return head, Padding(Text(decision.reason, style="dim"), (0, 0, 0, 4))
 
 
 def as_text(job: str, decision: Decision) -> str:
     """Give what is decided of one job as lines."""
     lines = [f"{job}: {decision.kind.value}, {decision.code.value}", f"  why: {decision.reason}"]
-    where = " ".join(part for part in (decision.slot, decision.template, decision.zone) if part)
     others = len(decision.jobs) - 1
     eta = None if decision.eta_p50_s is None else f"{decision.eta_p50_s:.0f} s (p90 {decision.eta_p90_s:.0f} s)"
     facts = (
         ("nodes", decision.nodes),
-        ("where", where or None),
+        ("where", _where(decision)),
         ("burst", decision.burst_id),
         ("reserved", None if decision.reserve_usd is None else f"${decision.reserve_usd:.2f}"),
         ("ready in", eta),
@@ -60,6 +64,10 @@ _COLOURS = {
     DecisionKind.DRAIN: "red",
     DecisionKind.TEARDOWN: "red",
 }
+
+
+def _where(decision: Decision) -> str | None:
+    return " ".join(part for part in (decision.slot, decision.template, decision.zone) if part) or None
 
 
 def _jobs(jobs: Sequence[int], ids: Sequence[int | str] | None) -> str:

@@ -34,12 +34,13 @@ def test_plan_of_a_file_prints_its_decisions_as_json(run, file):
     assert (code, err, told) == (0, "", {("hold", ("b",)), ("request", ("a",))})
 
 
-def test_plan_of_a_file_prints_a_table_for_a_person(run, file):
+def test_plan_of_a_file_prints_each_decision_with_its_price_and_reason(run, file):
     code, out, _ = run("plan", "--snapshot", file(scene(job("a", 4))))
 
     assert code == 0
     assert "request" in out
-    assert "USD" in out
+    assert "$5.10" in out
+    assert "cannot run on" in out
 
 
 def test_plan_without_anything_to_decide_says_so(run, file):
