@@ -190,12 +190,11 @@ app.command()(trace)
 def frobnicator() -> None:
     """Print the path of the ingest frobnicator, for the lead's broker.toml.
 
-    \b
-    [ingest.frobnicator]
-    plugins = ["PATH", "defaults", "constraints"]
+    * `[ingest.frobnicator]`
+    * `plugins = ["PATH", "defaults", "constraints"]`
 
     It puts burstable jobs that name no queue into the queue `burst`.
-    """  # noqa: D301 - \b keeps the example's lines
+    """
     typer.echo(Path(__file__).with_name("flux_frobnicator.py"))
 
 

@@ -70,12 +70,11 @@ def init(
     Flux declares all ranks at its start, so the future burst nodes stand in the lead's hosts and in R from the
     beginning, as slots; until a burst fills them they are down. Two slots, of different nodes:
 
-    \b
-    overspill init lead/ --size 2 --cores 4 --slot burst-0=4:cores=4 --slot gpu-0=2:cores=8,gpus=1,template=gpu
+    * `overspill init lead/ --size 2 --cores 4 --slot burst-0=4:cores=4 --slot gpu-0=2:cores=8,gpus=1,template=gpu`
 
     Written are: broker.toml, R and settings.toml (to read and to change), and to apply: rbac.yaml, service.yaml,
     configmap.yaml, minicluster.yaml, and router.yaml with `--router`. Nothing is applied, and no key is written.
-    """  # noqa: D301 - \b keeps the example's lines
+    """
     from overspill_agent.agent_settings import (  # noqa: PLC0415 - keeps --help quick
         DEFAULT_APP_IMAGE,
         DEFAULT_VIEW_IMAGE,

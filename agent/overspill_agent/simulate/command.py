@@ -68,13 +68,12 @@ def simulate(
     Nothing is rented, and no Flux is needed: queue and cloud are models, months pass in seconds. What decides is the
     agent's own code.
 
-    \b
-    overspill simulate office
-    overspill simulate office --policy break-even --policy break-even:idle_timeout_s=120 --plot waits.svg
-    overspill simulate my-site.swf.gz --processors-per-node 64 --slot burst-0=32 --price 3.13
+    * `overspill simulate office`
+    * `overspill simulate office --policy break-even --policy break-even:idle_timeout_s=120 --plot waits.svg`
+    * `overspill simulate my-site.swf.gz --processors-per-node 64 --slot burst-0=32 --price 3.13`
 
     Waits are those of the jobs that started; what is paid for begins with a burst's request and ends with its removal.
-    """  # noqa: D301 - \b keeps the example's lines
+    """
     from overspill_agent.simulate.contenders import DEFAULTS, parse_contender  # noqa: PLC0415 - keeps --help quick
     from overspill_agent.simulate.latencies import build_cloud  # noqa: PLC0415
     from overspill_agent.simulate.replay import replay  # noqa: PLC0415
@@ -122,10 +121,9 @@ def trace(
     office: little at night, much by day. campaign: a quiet background, and now and then dozens of jobs at once. wide:
     small jobs, and some as wide as the machine or wider.
 
-    \b
-    overspill trace office --seed 7 --jobs 500 > office.jsonl
-    overspill simulate office.jsonl
-    """  # noqa: D301 - \b keeps the example's lines
+    * `overspill trace office --seed 7 --jobs 500 > office.jsonl`
+    * `overspill simulate office.jsonl`
+    """
     from overspill_agent.simulate.generator import Recipe, Shape, generate  # noqa: PLC0415 - keeps --help quick
     from overspill_agent.simulate.json_lines import write_json_lines  # noqa: PLC0415
 
