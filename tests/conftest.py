@@ -21,6 +21,24 @@ settings.load_profile("overspill")
 
 NOW = 1_760_000_000.0
 
+SAID = "said"
+
+
+@pytest.fixture
+def say(record_property):
+    """Give a function that tells whoever reads the test report something, from a process of its own too."""
+    return functools.partial(record_property, SAID)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Write what tests said."""
+    passed = terminalreporter.getreports("passed")
+    for text in (
+        text for report in passed if report.when == "call" for name, text in report.user_properties if name == SAID
+    ):
+        terminalreporter.write_line(text)
+
+
 LEAD_CONFIG = {
     "access": {"allow-guest-user": True, "allow-root-owner": True},
     "bootstrap": {

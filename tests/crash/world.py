@@ -44,6 +44,8 @@ LIMITS = Limits(
 class World:
     """Everything that is there but the accident."""
 
+    limits = LIMITS
+
     def __init__(self, private_keys, tripwire):
         self.tripwire = tripwire
         self.faults = Faults()
@@ -129,7 +131,7 @@ class World:
             clock=self._clock,
         )
         policy = ProvisionPolicy(
-            limits=LIMITS, private_keys=self._private_keys, deadman_image=DEADMAN_IMAGE, budget_s=120, poll_s=30
+            limits=self.limits, private_keys=self._private_keys, deadman_image=DEADMAN_IMAGE, budget_s=120, poll_s=30
         )
         provision(request, reporter, ports=ports, policy=policy)
 

@@ -1,12 +1,18 @@
-"""A sample of tests/crash before the embedded cloud: the same accidents, with the real adapters."""
+"""A sample of tests/crash before the embedded cloud: the same accidents, with the real adapters.
+
+Some bursts are told side by side, in each round under another fault: it hits whichever of them comes first.
+"""
 
 import contextlib
+import dataclasses
 import functools
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.crash.stories import ORDERS
 from tests.crash.tripwire import Accident, Tripwire
-from tests.crash.world import World, teardown_of
+from tests.crash.world import LIMITS, World, teardown_of
 
 from overspill_local.cloud import PROJECT
 from overspill_local.manifests import flux_operator_path
@@ -16,10 +22,48 @@ from overspill_shared.adapters.gcp_clients import cluster_manager_client
 from overspill_shared.adapters.gke import GkeClusters
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
 from overspill_shared.adapters.operator_manifest import load_operator_manifest
-from overspill_shared.messages import EventKind
+from overspill_shared.messages import EventKind, TeardownReason
 
-SAMPLES = 32
+SIDE_BY_SIDE = 5
+SWEEPS = 5
 IMAGE = "ghcr.io/flux-framework/flux-operator@sha256:" + "a" * 64
+SKIPPED_S = {TeardownReason.LEASE_LAPSED: 1000, TeardownReason.MAX_LIFETIME: 4000, TeardownReason.SWEEP: 4000}
+"""How far time has gone on when a teardown is asked for: its reason must be true."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What the embedded cloud is ordered to do wrong in a round."""
+
+    name: str
+    options: dict = dataclasses.field(default_factory=dict)
+    ends: str | None = None
+    """The class of the failure in which the burst that is hit ends; None: it passes."""
+
+
+FAULTS = (
+    Fault("none"),
+    Fault("unavailable", {"times": 10}),
+    Fault("rate-limit", {"times": 10}),
+    Fault("token-refused", {"times": 3}),
+    Fault("busy", {"times": 2}),
+    Fault("lost-answer", {"times": 4}),
+    Fault("slow-create", {"after_s": 0.5}),
+    Fault("delete-fails"),
+    Fault("kube-unreachable", {"times": 5}),
+    Fault("kube-lost-answer", {"times": 5}),
+    Fault("kube-unavailable", {"times": 5}),
+    Fault("kube-token-refused", {"times": 3}),
+    Fault("webhook-not-ready", {"times": 3}),
+    Fault("stockout", ends="capacity"),
+    Fault("stockout", {"after_s": 0.3}, ends="capacity"),
+    Fault("pool-stockout", ends="capacity"),
+    Fault("quota", ends="quota"),
+    Fault("permission", {"calls": "CreateCluster"}, ends="permission"),
+    Fault("cluster-error", ends="boot"),
+    Fault("cluster-degraded", ends="boot"),
+)
+SAMPLES = SIDE_BY_SIDE * len(FAULTS)
 
 
 @functools.cache
@@ -28,10 +72,12 @@ def read_operator():
 
 
 class QuickClock:
-    """Real time, in which waiting is hundreds of times shorter."""
+    """Real time, in which waiting is hundreds of times shorter, and which can be skipped."""
+
+    skipped_s = 0
 
     def now(self):
-        return time.time()
+        return time.time() + self.skipped_s
 
     def sleep(self, seconds):
         time.sleep(seconds / 600)
@@ -39,6 +85,8 @@ class QuickClock:
 
 class EmbeddedWorld(World):
     """A world whose clusters are the embedded cloud's."""
+
+    limits = dataclasses.replace(LIMITS, max_bursts=2 * SIDE_BY_SIDE)
 
     def __init__(self, private_keys, tripwire, cloud, clusters):
         super().__init__(private_keys, tripwire)
@@ -62,34 +110,87 @@ class EmbeddedWorld(World):
             there.close()
 
 
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """What is told of one burst."""
+
+    number: int
+    tripwire: Tripwire
+    fault: Fault = FAULTS[0]
+    order: str = "in order"
+    reason: TeardownReason = TeardownReason.IDLE_TIMEOUT
+
+
 @pytest.fixture
 def tell(cloud, burst_request, keypair):
     """Give a function that tells of one burst, from request to removal, and checks its ends."""
     client = cluster_manager_client({"GKE_EMULATOR_HOST": cloud.cloud.endpoints["gke"]})
     clusters = GkeClusters(client, PROJECT)
 
-    def tell(number, tripwire):
-        request = burst_request(**cloud.now_and_here(deployment="prod", lead={}, generation=7_000_000 + number))
+    def tell(scenario):
+        generation = 7_000_000 + scenario.number
+        request = burst_request(**cloud.now_and_here(deployment="prod", lead={}, generation=generation))
         name = names.cluster_name(request.burst_id)
-        world = stack.enter_context(contextlib.closing(EmbeddedWorld(keypair[1], tripwire, cloud, clusters)))
-        world.run([request])
-        assert world.kinds()[-1] is EventKind.READY
-        assert clusters.get(request.zone, name).status == "RUNNING"
-        world.run([teardown_of(request, request.zone, time.time())])
-        assert world.events[-1].receipt.clusters_left == ()
-        assert clusters.get(request.zone, name) is None
-        assert cloud.creates(name) == 1
-        assert "canary" not in f"{world.events}"
+        with contextlib.closing(EmbeddedWorld(keypair[1], scenario.tripwire, cloud, clusters)) as world:
+            try:
+                run(world, scenario, request, lambda: clusters.get(request.zone, name))
+                assert clusters.get(request.zone, name) is None
+                assert cloud.creates(name) <= 1
+            except AssertionError as error:
+                error.add_note(f"{scenario}: {[kind.value for kind in world.kinds()]}")
+                raise
 
-    with contextlib.ExitStack() as stack:
-        yield tell
+    yield tell
     client.transport.close()
 
 
-def test_functions_stopped_at_sampled_calls_leave_one_right_cluster_and_then_none(tell):
-    recorded = Tripwire()
-    tell(0, recorded)
-    points = [len(recorded.calls) * sample // SAMPLES for sample in range(SAMPLES)]
+def run(world, scenario, request, look):
+    """Tell a scenario to a world; `look` gives the burst's cluster."""
+    ended = teardown_of(request, request.zone, time.time()).model_copy(update={"reason": scenario.reason})
+    order = ORDERS[scenario.order]
+    if scenario.order == "backwards":
+        world.run(order([request, ended]))
+    else:
+        world.run(order([request]))
+        if EventKind.FAILED not in world.kinds():
+            assert world.kinds()[-1] is EventKind.READY
+            assert look().status == "RUNNING"
+        world.clock.skipped_s = SKIPPED_S.get(scenario.reason, 0)
+        world.run(order([ended]))
+        for _ in range(SWEEPS):  # one that cannot look into a cluster ends nothing; the next one does
+            if look() is not None:
+                world.run([ended])
+    assert world.kinds()[-1] is EventKind.REMOVED
+    assert world.events[-1].receipt.clusters_left == ()
+    if failures := [event.error for event in world.events if event.kind is EventKind.FAILED]:
+        first, *more = failures
+        assert scenario.order == "backwards" or first.error_class == scenario.fault.ends
+        assert {error.code for error in more} <= {first.code, "name-being-deleted"}
+    assert "canary" not in f"{world.events}"
 
-    for number, at in enumerate(points, 1):
-        tell(number, Tripwire(at, list(Accident)[number % 2]))
+
+def test_functions_stopped_at_sampled_calls_leave_one_right_cluster_and_then_none(cloud, tell, faults, say):
+    recorded = Tripwire()
+    tell(Scenario(0, recorded))
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        for turn, fault in enumerate(FAULTS):
+            ordered = fault.name != "none" and faults.order(fault.name, **fault.options)
+            # Points of all of a burst's life in each round.
+            list(pool.map(tell, (scenario(number, recorded, fault) for number in range(turn, SAMPLES, len(FAULTS)))))
+            assert ordered not in cloud.cloud.faults.list(), "the fault hit nothing"
+            faults.clear()
+
+    say(f"{SAMPLES} crash scenarios before the embedded cloud, under {len(FAULTS) - 1} faults")
+
+
+def scenario(number, recorded, fault):
+    """Give one of SAMPLES scenarios: another call, and by and by each accident, order and reason."""
+    at = len(recorded.calls) * number // SAMPLES
+    reasons, orders, accidents = list(TeardownReason), list(ORDERS), list(Accident)
+    return Scenario(
+        number + 1,
+        Tripwire(at, accidents[number % len(accidents)]),
+        fault,
+        order=orders[number // 2 % len(orders)],
+        reason=reasons[number // 6 % len(reasons)],
+    )

@@ -150,10 +150,10 @@ class _Provisioning:
             is_ended = any(operation.kind is OperationKind.DELETE for operation in operations)
             listing = None if is_ended else self._ports.clusters.list()
             return Observed(cluster=None, operations=operations, listing=listing)
-        if cluster.status is ClusterStatus.ERROR:
-            return Observed(cluster=cluster, operations=self._ports.clusters.operations(zone, name))
-        if not is_ours(self._request, cluster) or cluster.status is ClusterStatus.STOPPING:
+        if not is_ours(self._request, cluster):
             return Observed(cluster=cluster)
+        if cluster.status in (ClusterStatus.ERROR, ClusterStatus.STOPPING):
+            return Observed(cluster=cluster, operations=self._ports.clusters.operations(zone, name))
         objects = self._observe_objects(cluster)
         self._may_run_jobs = objects is not None and objects.size is not None
         listing = self._count() if objects is None or objects.size is None else None

@@ -100,11 +100,12 @@ def _without_wanted_nodes(request: BurstRequest, now: float) -> Step:
 def _remembered(name: str, operations: tuple[ClusterOperation, ...]) -> Step | None:
     """Give the step for a cluster that is gone, and was there: it is never made again."""
     deletions = [operation for operation in operations if operation.kind is OperationKind.DELETE]
+    complaints = failures.create_complaints(operations)
     if any(not deletion.is_done for deletion in deletions):
-        return GiveUp(error=failures.being_deleted(name), delete_cluster=False)
+        return GiveUp(error=failures.being_deleted(name, complaints), delete_cluster=False)
     if deletions:
         return Ignore(reason=f"late duplicate: cluster {name} was deleted, and is never made again")
-    if complaints := failures.create_complaints(operations):
+    if complaints:
         return GiveUp(error=failures.of_complaints(complaints, f"cluster {name}"), delete_cluster=False)
     return None
 
@@ -118,10 +119,10 @@ def _not_to_be_used(request: BurstRequest, cluster: Cluster, operations: tuple[C
     """Give the end for a cluster of which nothing can come."""
     if not is_ours(request, cluster):
         return GiveUp(error=failures.name_taken(cluster), delete_cluster=False)
+    complaints = cluster.complaints + failures.create_complaints(operations)
     if cluster.status is ClusterStatus.STOPPING:
-        return GiveUp(error=failures.being_deleted(cluster.name), delete_cluster=False)
+        return GiveUp(error=failures.being_deleted(cluster.name, complaints), delete_cluster=False)
     if cluster.status is ClusterStatus.ERROR:
-        complaints = cluster.complaints + failures.create_complaints(operations)
         return GiveUp(error=failures.of_complaints(complaints, f"cluster {cluster.name}"), delete_cluster=True)
     if cluster.spec_hash not in ("", spec_hash(request)):
         return GiveUp(error=failures.other_spec(cluster), delete_cluster=False)

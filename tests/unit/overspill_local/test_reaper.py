@@ -210,6 +210,7 @@ def test_reap_ends_polite_ones_by_sigterm_and_stubborn_ones_by_sigkill(start, ma
 def test_reap_stopped_process_is_ended(start, marker):
     process = start(WAITING)
     process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # else SIGTERM may still end it
 
     assert reap(marker, term_s=0.1, kill_s=5) == ()
     assert process.wait(DEADLINE_S) == -signal.SIGKILL

@@ -239,6 +239,20 @@ def test_provision_cluster_being_deleted_is_told_and_left_alone(deliver, burst_r
     assert "delete" not in faults.calls
 
 
+def test_provision_redelivered_while_its_failed_cluster_is_deleted_repeats_the_failure(
+    deliver, burst_request, publisher, clusters, faults
+):
+    complaints = (Complaint(code="GCE_STOCKOUT", text="no resources"),)
+    clusters.put(our_cluster(burst_request(), ClusterStatus.ERROR, complaints=complaints))
+
+    deliver(burst_request())
+    deliver(burst_request())
+
+    assert [event.error.code for event in publisher.events] == ["stockout"] * 2
+    assert len({event.event_id for event in publisher.events}) == 1
+    assert faults.calls.count("delete") == 1
+
+
 def test_provision_stockout_deletes_the_cluster_and_tells_its_class(deliver, burst_request, publisher, clusters):
     complaints = (Complaint(code="GCE_STOCKOUT", text="no resources"),)
     clusters.put(our_cluster(burst_request(), ClusterStatus.ERROR, complaints=complaints))
