@@ -206,7 +206,7 @@ def test_agent_finds_the_slots_that_were_declared(described, described_flux, tmp
         burst_property=settings.burst_property,
     )
 
-    assert [(slot.name, slot.ranks, slot.template.name) for slot in slots] == [
+    assert [(slot.name, slot.ranks, slot.template) for slot in slots] == [
         ("burst-0", (2, 3), "default"),
         ("gpu-0", (4, 5), "gpu"),
     ]
