@@ -103,6 +103,13 @@ class KubernetesApi(Protocol):
         """
         ...
 
+    def create(self, manifest: Mapping[str, Any]) -> None:
+        """Make an object that is not there yet: of two who try, one makes it.
+
+        Raises AlreadyExists, or NotFound as `apply` does.
+        """
+        ...
+
     def read(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> dict[str, Any] | None:
         """Give an object, or None if it, or its kind, does not exist."""
         ...

@@ -87,7 +87,11 @@ AWAY = errors.Unavailable("HTTP 503.")
 EXPIRED = errors.TokenRefused("HTTP 401.")
 EVERY_CALL = (
     *("get", "list", "create", "delete", "resize", "operations", "connect", "manifest", "publish", "list_pods"),
-    *(f"{verb} {kind}" for verb in ("apply", "read", "list") for kind in ("Namespace", "MiniCluster", "Service")),
+    *(
+        f"{verb} {kind}"
+        for verb in ("apply", "create", "read", "list")
+        for kind in ("Namespace", "MiniCluster", "Service")
+    ),
 )
 DEGRADED = {
     "status": ClusterStatus.DEGRADED,
@@ -100,7 +104,7 @@ FAULTS = {
     "503 storm": Fault(_order(AWAY, *EVERY_CALL, times=1)),
     "token refused": Fault(_order(EXPIRED, "get", "list", "apply Secret", "read MiniCluster", "list_pods", times=1)),
     "operation of somebody else": Fault(_order(BUSY, "create", "delete", "resize", times=3)),
-    "webhook not ready": Fault(_order(AWAY, "apply MiniCluster", times=3)),
+    "webhook not ready": Fault(_order(AWAY, "create MiniCluster", "apply MiniCluster", times=3)),
     "slow": Fault(lambda world, _: setattr(world.clusters, "create_s", 150)),
     "zone silent": Fault(_silence),
     "stock-out at once": Fault(_order(errors.CapacityUnavailable("no nodes."), "create", times=FOR_GOOD), "capacity"),

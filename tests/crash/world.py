@@ -99,6 +99,20 @@ class World:
                 self._react(event, messages[0])
         raise AssertionError(f"it never ends: {self.kinds()}")
 
+    def race(self, message, other, at_call):
+        """Deliver a message, and another one wholly just before the first delivery's nth call; tell if it came so far.
+
+        What is not acked comes again, as in `run`.
+        """
+        left = [message]
+        self.faults.meanwhile = {at_call: lambda: self._deliver(other) or left.append(other)}
+        if self._deliver(message):
+            left.remove(message)
+        if self.faults.meanwhile:
+            return False
+        self.run(left)
+        return True
+
     def _react(self, event, request):
         """Do what an agent does: a failure is torn down, and what shows work on a burst that should be gone, again."""
         quiet = {EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED}

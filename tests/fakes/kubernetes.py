@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from overspill_shared.errors import Conflict, NotFound
+from overspill_shared.errors import AlreadyExists, Conflict, NotFound
 from overspill_shared.pods import Pod, PodPhase
 
 CLUSTER_SCOPED = {
@@ -25,6 +25,7 @@ class FakeKubernetes:
         self.objects = {}
         self.applied = []
         self.starts_at = {}
+        self.sizes = []
         self.phase = PodPhase.RUNNING
         self.trouble = None
         self.is_established = True
@@ -41,13 +42,16 @@ class FakeKubernetes:
         kind, metadata = manifest["kind"], manifest["metadata"]
         self.faults.reach(f"apply {kind}")
         self._check_place(kind, metadata.get("namespace"))
-        self.applied.append(kind)
-        key = self._key(kind, metadata["name"], metadata.get("namespace"))
-        before = self.objects.get(key)
-        self._check_version(metadata, before)
-        self.objects[key] = self._stored(manifest, before)
-        if kind == "MiniCluster":
-            self._scale(metadata, manifest["spec"]["size"])
+        self._check_version(metadata, self.objects.get(self._key(kind, metadata["name"], metadata.get("namespace"))))
+        self._put(manifest)
+
+    def create(self, manifest):
+        kind, metadata = manifest["kind"], manifest["metadata"]
+        self.faults.reach(f"create {kind}")
+        self._check_place(kind, metadata.get("namespace"))
+        if self._key(kind, metadata["name"], metadata.get("namespace")) in self.objects:
+            raise AlreadyExists("the object exists already.")
+        self._put(manifest)
 
     def read(self, api_version, kind, name, *, namespace=None):
         self.faults.reach(f"read {kind}")
@@ -90,6 +94,14 @@ class FakeKubernetes:
     def _key(self, kind, name, namespace):
         return kind, name, None if kind in CLUSTER_SCOPED else namespace or "default"
 
+    def _put(self, manifest):
+        kind, metadata = manifest["kind"], manifest["metadata"]
+        self.applied.append(kind)
+        key = self._key(kind, metadata["name"], metadata.get("namespace"))
+        self.objects[key] = self._stored(manifest, self.objects.get(key))
+        if kind == "MiniCluster":
+            self._scale(metadata, manifest["spec"]["size"])
+
     def _check_place(self, kind, namespace):
         """An object needs a namespace that exists and a kind that is known."""
         needed = None if kind in CLUSTER_SCOPED or namespace in ("default", "kube-system") else namespace
@@ -118,6 +130,7 @@ class FakeKubernetes:
         return stored
 
     def _scale(self, metadata, size):
+        self.sizes.append(size)
         key = (metadata["namespace"], metadata["name"])
         there = self.starts_at.get(key, ())[:size]
         self.starts_at[key] = (*there, *[self.clock.now() + self.start_s] * (size - len(there)))

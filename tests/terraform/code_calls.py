@@ -59,7 +59,7 @@ def object_calls(function):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
-                and node.func.attr in port_methods("KubernetesApi") - {"apply", "close"}
+                and node.func.attr in port_methods("KubernetesApi") - {"apply", "create", "close"}
                 and ast.unparse(node.func.value).endswith(("kubernetes", "api"))
             ):
                 found.add((node.func.attr, _kind(node, tree)))

@@ -51,6 +51,10 @@ class NotingKubernetes(FakeKubernetes):
         self.calls.add(("apply", manifest["kind"]))
         super().apply(manifest)
 
+    def create(self, manifest):
+        self.calls.add(("create", manifest["kind"]))
+        super().create(manifest)
+
     def read(self, api_version, kind, name, *, namespace=None):
         self.calls.add(("read", kind))
         return super().read(api_version, kind, name, namespace=namespace)
@@ -133,10 +137,12 @@ class Burst:
 @pytest.fixture(scope="module")
 def object_calls(burst_request, lease_renewal, teardown_request, keypair):
     """Give (method, kind) of what each function does to objects in a cluster."""
-    request = burst_request(template={"volumes": VOLUMES})
+    request = burst_request(template={"volumes": VOLUMES}, size=1)
     burst = Burst(request, keypair[1])
     about = {"burst_id": request.burst_id}
     made = burst.noted(burst.provision)
+    burst.request = request.model_copy(update={"revision": 2, "size": request.size + 1})
+    made |= burst.noted(burst.provision)
     assert burst.publisher.kinds[-1] == "ready"
     renewal = lease_renewal(**about, expires_at=burst.clock.now() + 1200)
     ended = burst.noted(lambda: burst.end(renewal, teardown_request(**about, reason="operator")))

@@ -17,7 +17,7 @@ from overspill_provision.steps import Observed, Step
 from overspill_shared import names
 from overspill_shared.budget import Budget
 from overspill_shared.clusters import BURST_POOL, USABLE, Cluster, ClusterListing, ClusterStatus, OperationKind
-from overspill_shared.errors import AlreadyExists, CloudError, ConfigError, OverspillError
+from overspill_shared.errors import AlreadyExists, CloudError, ConfigError, Conflict, OverspillError
 from overspill_shared.messages import EventKind
 from overspill_shared.sealing import Binding, Keys, unseal
 
@@ -112,6 +112,10 @@ class _Provisioning:
             step = self._plan()
             self._log(step)
             return self._do(step)
+        except Conflict as conflict:
+            # Only another delivery's: the next look shows what it did.
+            log.info("provision.other-delivery", extra={"reason": conflict.text})
+            return conflict.text
         except (CloudError, ConfigError) as error:
             return self._fail(step, error)
 

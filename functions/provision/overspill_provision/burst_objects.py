@@ -14,7 +14,7 @@ from overspill_provision.operator_install import install_operator, missing_of_op
 from overspill_provision.steps import BurstObjects
 from overspill_shared import lease, minicluster, volume_objects
 from overspill_shared.deadman import build_deadman
-from overspill_shared.errors import CloudError, ConfigError
+from overspill_shared.errors import AlreadyExists, CloudError, ConfigError, Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,14 +48,20 @@ def observe_objects(request: BurstRequest, kubernetes: KubernetesApi) -> BurstOb
 def resize(request: BurstRequest, kubernetes: KubernetesApi, *, made_at: float, has_pools: bool) -> None:
     """Give a burst's MiniCluster, made at `made_at`, another size; 0 removes it. Repeating it changes nothing.
 
-    The revision is recorded first: from then on, an older request is stale. Raises CloudError.
+    The revision is recorded first: from then on, an older request is stale. Raises Conflict if another delivery works
+    on the same burst, or CloudError.
     """
-    kubernetes.apply(minicluster.build_namespace(request))
+    namespace = minicluster.namespace_name(request)
+    # Read before the revision is recorded: what a higher revision does after that is then a conflict.
+    found = kubernetes.read(API_VERSION, KIND, request.slot.name, namespace=namespace)
+    _begin_revision(request, kubernetes)
     if request.size == 0:
         # The operator takes a size of 0 for a mistake, and restores the old one.
-        kubernetes.delete(API_VERSION, KIND, request.slot.name, namespace=minicluster.namespace_name(request))
+        kubernetes.delete(API_VERSION, KIND, request.slot.name, namespace=namespace)
+    elif found is None:
+        raise Conflict(f"the MiniCluster {request.slot.name} went meanwhile.")
     else:
-        kubernetes.apply(minicluster.build_minicluster(request, now=made_at, has_pools=has_pools))
+        kubernetes.apply(_over(found, minicluster.build_minicluster(request, now=made_at, has_pools=has_pools)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +87,10 @@ def deploy(
     """Put operator, dead-man and burst into a cluster; repeating it is harmless.
 
     First comes the Lease, so that renewals find it; last comes the MiniCluster: where it is seen, all the rest is
-    there. `pause` waits, and raises once there is no time left. Raises CloudError, or ConfigError for a volume that
-    cannot be mounted.
+    there, and of deliveries that race one makes it. `pause` waits, and raises once there is no time left. Raises
+    Conflict if another delivery works on the burst, CloudError, or ConfigError for a volume that cannot be mounted.
     """
-    kubernetes.apply(minicluster.build_namespace(request))
+    _begin_revision(request, kubernetes)
     _hold_lease(request, kubernetes, now=now)
     install_operator(kubernetes, installation.operator)
     kubernetes.apply(minicluster.build_secret(request, keys))
@@ -93,7 +99,35 @@ def deploy(
     _apply_volumes(request, kubernetes)
     while missing := missing_of_operator(kubernetes, installation.operator):
         pause(missing)
-    kubernetes.apply(minicluster.build_minicluster(request, now=now, has_pools=installation.has_pools))
+    manifest = minicluster.build_minicluster(request, now=now, has_pools=installation.has_pools)
+    try:
+        kubernetes.create(manifest)
+    except AlreadyExists:
+        raise Conflict(f"another delivery has made the MiniCluster {request.slot.name}.") from None
+
+
+def _begin_revision(request: BurstRequest, kubernetes: KubernetesApi) -> None:
+    """Record in the burst's namespace that this revision is begun; it never goes back to a lower one.
+
+    Raises Conflict if a higher one was begun, or another delivery writes at the same moment.
+    """
+    manifest = minicluster.build_namespace(request)
+    found = kubernetes.read("v1", "Namespace", minicluster.namespace_name(request))
+    if found is None:
+        try:
+            kubernetes.create(manifest)
+        except AlreadyExists:
+            raise Conflict("another delivery has made the burst's namespace.") from None
+        return
+    if (begun := minicluster.revision_of(found)) > request.revision:
+        raise Conflict(f"revision {begun} was begun meanwhile.")
+    kubernetes.apply(_over(found, manifest))
+
+
+def _over(found: Manifest, manifest: Manifest) -> Manifest:
+    """Give a manifest that takes the place of just the version that was found."""
+    version = found["metadata"]["resourceVersion"]
+    return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
 
 
 def _hold_lease(request: BurstRequest, kubernetes: KubernetesApi, *, now: float) -> None:

@@ -80,6 +80,17 @@ class KubernetesApiClient:
             may_quote=manifest["kind"] != "Secret",
         )
 
+    def create(self, manifest: Mapping[str, Any]) -> None:
+        """Post an object."""
+        self._retrying(
+            self._request,
+            "POST",
+            self._collection_path(manifest["apiVersion"], manifest["kind"], manifest["metadata"].get("namespace")),
+            body=manifest,
+            query=[("fieldManager", FIELD_MANAGER)],
+            may_quote=manifest["kind"] != "Secret",
+        )
+
     def read(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> dict[str, Any] | None:
         """Get an object."""
         try:
@@ -176,7 +187,7 @@ class KubernetesApiClient:
     ) -> Any:
         headers = {"Accept": "application/json"}
         if body is not None:
-            headers["Content-Type"] = "application/apply-patch+yaml"
+            headers["Content-Type"] = "application/json" if method == "POST" else "application/apply-patch+yaml"
         try:
             return self._client.call_api(
                 path,
@@ -191,6 +202,8 @@ class KubernetesApiClient:
             )
         except kubernetes_client.ApiException as exc:
             # Its text holds the whole answer, which may hold what was sent.
+            if exc.status == _CONFLICT and method == "POST":
+                raise errors.AlreadyExists(f"the object of {method} {path} exists already.") from None
             if exc.status == _CONFLICT and {"resourceVersion", "uid"} & (body or {}).get("metadata", {}).keys():
                 raise errors.Conflict(f"somebody else changed the object of {method} {path} meanwhile.") from None
             if exc.status == _UNAUTHORIZED:

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import FakeClock, FakeKubernetes, Faults
 
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
-from overspill_shared.errors import Conflict, NotFound
+from overspill_shared.errors import AlreadyExists, Conflict, NotFound
 
 LABELS = {"app": "port-test"}
 SECRET = ("v1", "Secret", "port-test")
@@ -109,6 +109,26 @@ def test_apply_over_another_version_than_was_read_is_a_conflict(kubernetes, spac
 
     with pytest.raises(Conflict):
         kubernetes.apply(stale)
+
+
+def test_what_is_created_twice_exists_already_and_may_be_applied_over(kubernetes, space):
+    kubernetes.create(secret(space))
+    with pytest.raises(AlreadyExists):
+        kubernetes.create(secret(space, data={"k": "dw=="}))
+
+    found = kubernetes.read(*SECRET, namespace=space)
+    assert found["data"] == {"k": "dg=="}
+    again = secret(space, data={"k": "dw=="})
+    again["metadata"] = {**again["metadata"], "resourceVersion": found["metadata"]["resourceVersion"]}
+    kubernetes.apply(again)
+    assert kubernetes.read(*SECRET, namespace=space)["data"] == {"k": "dw=="}
+
+
+def test_namespace_that_is_there_is_not_created_again(kubernetes, space):
+    with pytest.raises(AlreadyExists):
+        kubernetes.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+    with pytest.raises(NotFound):
+        kubernetes.create(secret("port-nowhere"))
 
 
 def test_namespace_deleted_takes_what_is_in_it_along(kubernetes, space, request):

@@ -302,7 +302,7 @@ def test_provision_cloud_not_answering_at_all_comes_again(deliver, burst_request
     assert publisher.events == []
 
 
-@pytest.mark.parametrize("call", ["apply CustomResourceDefinition", "apply Secret", "apply MiniCluster"])
+@pytest.mark.parametrize("call", ["apply CustomResourceDefinition", "apply Secret", "create MiniCluster"])
 def test_provision_deploy_refused_for_good_deletes_the_cluster(
     deliver, burst_request, publisher, clusters, faults, call
 ):

@@ -6,7 +6,7 @@ from tests.fakes import NOW
 from overspill_provision.burst_objects import deploy, observe_objects, resize
 from overspill_provision.steps import BurstObjects
 from overspill_shared import lease
-from overspill_shared.errors import CloudError, ConfigError, NotYet
+from overspill_shared.errors import CloudError, ConfigError, Conflict, NotYet
 
 EXPORT = {"name": "home", "mount_path": "/home", "nfs": {"server": "10.0.0.2", "path": "/vol1"}}
 CLAIM = {"name": "lustre", "mount_path": "/scratch", "claim": "storage/lustre"}
@@ -52,7 +52,8 @@ def test_deploy_again_leaves_a_lease_that_was_renewed(deploy_once, kubernetes, b
         now=NOW + 600,
     )
 
-    deploy_once(burst_request())
+    with pytest.raises(Conflict):
+        deploy_once(burst_request())
 
     assert kubernetes.objects[key] is renewed
 
@@ -104,7 +105,8 @@ def test_deploy_volumes_are_bound_once_and_left_alone_then(deploy_once, kubernet
     request = burst_request(template={"volumes": [EXPORT, CLAIM]})
 
     deploy_once(request)
-    deploy_once(request)
+    with pytest.raises(Conflict):
+        deploy_once(request)
 
     kinds = [kind for kind in kubernetes.applied if kind.startswith("PersistentVolume")]
     assert sorted(kinds) == ["PersistentVolume"] * 2 + ["PersistentVolumeClaim"] * 2
@@ -121,6 +123,42 @@ def test_deploy_volume_of_a_claim_that_is_none_is_a_wrong_template(deploy_once, 
         deploy_once(burst_request(template={"volumes": [CLAIM]}))
 
     assert "MiniCluster" not in kubernetes.applied
+
+
+def test_deploy_of_a_burst_that_another_delivery_has_made_leaves_its_minicluster(
+    deploy_once, kubernetes, burst_request
+):
+    deploy_once(burst_request(size=4, revision=1))
+
+    with pytest.raises(Conflict, match="has made the MiniCluster"):
+        deploy_once(burst_request(size=1, revision=1))
+
+    assert kubernetes.sizes == [4]
+
+
+def test_resize_over_a_minicluster_that_changed_meanwhile_is_a_conflict(deploy_once, kubernetes, burst_request, faults):
+    deploy_once(burst_request(size=1))
+
+    def grow_further():
+        resize(burst_request(size=4, revision=3), kubernetes, made_at=NOW, has_pools=True)
+
+    faults.meanwhile = {len(faults.calls) + 4: grow_further}
+    assert faults.calls[-1] == "create MiniCluster"
+    with pytest.raises(Conflict):
+        resize(burst_request(size=2, revision=2), kubernetes, made_at=NOW, has_pools=True)
+
+    assert kubernetes.sizes == [1, 4]
+    assert observe_objects(burst_request(), kubernetes).revision == 3
+
+
+def test_resize_of_an_older_revision_changes_nothing(deploy_once, kubernetes, burst_request):
+    deploy_once(burst_request(size=4, revision=2))
+
+    with pytest.raises(Conflict, match="revision 2 was begun"):
+        resize(burst_request(size=1, revision=1), kubernetes, made_at=NOW, has_pools=True)
+
+    assert observe_objects(burst_request(), kubernetes).revision == 2
+    assert kubernetes.sizes == [4]
 
 
 def test_resize_and_deploy_keep_to_the_pools_that_there_are(kubernetes, installation, keys, burst_request):
