@@ -43,18 +43,30 @@ def test_burst_grows_for_a_job_that_comes_later(start_cloud):
         assert len(cloud.clusters()) == 1
 
 
-def test_twenty_jobs_of_two_kinds_share_as_many_bursts_as_there_are_slots(start_cloud):
+def test_twenty_jobs_of_all_sizes_share_one_burst_of_each_template(start_cloud):
+    node = {"machine_type": "c2-standard-8", "cores": 8, "memory_mib": 4096, "zones": ["us-central1-a"]}
+    templates = {"narrow": {**node, "price_usd_per_h": 0.4}, "wide": {**node, "price_usd_per_h": 0.5}}
     with start_cloud(flux="real", create_s=0.5) as cloud:
-        layout = {"more_slots": {"burst-1": 4}}
-        lead = Lead(cloud, "real", nodes=4, layout=layout, OVERSPILL_IDLE_TIMEOUT_S="30")
+        lead = Lead(
+            cloud,
+            "real",
+            nodes=8,
+            layout={"more_slots": {"burst-1": 8}},
+            OVERSPILL_IDLE_TIMEOUT_S="60",
+            OVERSPILL_TEMPLATES=json.dumps(templates),
+            OVERSPILL_SLOTS=json.dumps({"burst-0": {"template": "narrow"}, "burst-1": {"template": "wide"}}),
+        )
         lead.start_agent()
+        # Each size comes to each slot.
+        places = [(f"burst-{(n + n // 8) % 2}", 1 + n % 8) for n in range(20)]
         jobs = [
-            lead.flux(*BURST, f"--requires=host:burst-{n % 2}-[0-3]", f"-N{1 + n % 4}", "true").strip()
-            for n in range(20)
+            lead.flux(*BURST, f"--requires=host:{slot}-[0-7]", f"-N{size}", "true").strip() for slot, size in places
         ]
         for job in jobs:
             lead.wait_for_job(job, "COMPLETED")
-        assert len(lead.bursts()) == 2
-        assert len({jobid for burst in lead.bursts() for jobid in burst["jobs"]}) == sum(
-            len(burst["jobs"]) for burst in lead.bursts()
-        )
+        assert sorted((burst["slot"], burst["template"]) for burst in lead.bursts()) == [
+            ("burst-0", "narrow"),
+            ("burst-1", "wide"),
+        ]
+        started = [job for burst in lead.bursts() for job in burst["jobs"]]
+        assert len(started) == len(set(started))
