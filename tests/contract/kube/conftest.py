@@ -2,7 +2,10 @@
 
 The embedded server always runs. A real kube-apiserver runs where KUBEBUILDER_ASSETS holds `etcd` and
 `kube-apiserver`; else its cases are skipped. It comes without kube-controller-manager, so that what controllers do
-(garbage collection, the end of a namespace) is only asked of the embedded one.
+(garbage collection, the end of a namespace) is only asked of the embedded one, and of a cluster that has them.
+
+OVERSPILL_TEST_KUBECONFIG names a kubeconfig whose current context is a fresh cluster, thrown away afterwards: it is
+asked the same. KUBECONFIG alone is not enough, for it may lead to one that somebody works with.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from kubernetes import client, dynamic
+from kubernetes import client, config, dynamic
 from kubernetes.client import ApiException
 
 from overspill_local.kube import KubeServer
@@ -100,6 +103,7 @@ class EmbeddedBackend:
 
     name = "embedded"
     token = TOKEN
+    has_controllers = True
 
     def __init__(self, folder: Path) -> None:
         authority = trustme.CA()
@@ -133,6 +137,7 @@ class RealBackend:
 
     name = "kube-apiserver"
     token = TOKEN
+    has_controllers = False
     server = None
 
     def __init__(self, folder: Path, assets: Path) -> None:
@@ -180,6 +185,38 @@ class RealBackend:
         self._log.close()
 
 
+class KubeconfigBackend:
+    """A cluster that is there already, with an account of the tests' own: a kubeconfig need not hold a token."""
+
+    name = "kubeconfig"
+    server = None
+
+    def __init__(self, kubeconfig: Path) -> None:
+        configuration = client.Configuration()
+        config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration, persist_config=False)
+        self.host = configuration.host
+        self.ca_file = Path(configuration.ssl_ca_cert or ssl.get_default_verify_paths().cafile)
+        self._api = client.ApiClient(configuration)
+        core, rbac = client.CoreV1Api(self._api), client.RbacAuthorizationV1Api(self._api)
+        if open_nodes := [node.metadata.name for node in core.list_node().items if not node.spec.unschedulable]:
+            self._api.close()
+            pytest.skip(f"nodes of {self.host} would run the tests' pods: kubectl cordon {' '.join(open_nodes)}")
+        accounts = [account.metadata.name for account in core.list_namespaced_service_account("default").items]
+        self.has_controllers = "default" in accounts  # it is kube-controller-manager that makes this one
+        metadata = {"generateName": "overspill-contract-"}
+        self.account = core.create_namespaced_service_account("default", {"metadata": metadata}).metadata.name
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+        subject = {"kind": "ServiceAccount", "namespace": "default", "name": self.account}
+        rbac.create_cluster_role_binding({"metadata": {"name": self.account}, "roleRef": role, "subjects": [subject]})
+        asked = {"spec": {"expirationSeconds": 3600, "audiences": []}}
+        self.token = core.create_namespaced_service_account_token(self.account, "default", asked).status.token
+
+    def close(self) -> None:
+        client.RbacAuthorizationV1Api(self._api).delete_cluster_role_binding(self.account)
+        client.CoreV1Api(self._api).delete_namespaced_service_account(self.account, "default")
+        self._api.close()
+
+
 def _free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -212,6 +249,11 @@ def start_backend(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         if name == "embedded":
             started = EmbeddedBackend(folder)
+        elif name == "kubeconfig":
+            kubeconfig = Path(os.environ.get("OVERSPILL_TEST_KUBECONFIG", "-"))
+            if not kubeconfig.is_file():
+                pytest.skip("OVERSPILL_TEST_KUBECONFIG names no kubeconfig of a cluster that tests may change")
+            started = KubeconfigBackend(kubeconfig)
         else:
             assets = Path(os.environ.get("KUBEBUILDER_ASSETS", "-"))
             if not all((assets / program).exists() for program in ("etcd", "kube-apiserver")):
@@ -223,7 +265,7 @@ def start_backend(tmp_path_factory):
     return start
 
 
-@pytest.fixture(scope="session", params=["embedded", "kube-apiserver"])
+@pytest.fixture(scope="session", params=["embedded", "kube-apiserver", "kubeconfig"])
 def backend(request, start_backend):
     with start_backend(request.param) as started:
         yield started
@@ -232,7 +274,7 @@ def backend(request, start_backend):
 @pytest.fixture
 def needs_controllers(backend):
     """Mark what kube-controller-manager does in a real cluster."""
-    if backend.name != "embedded":
+    if not backend.has_controllers:
         pytest.skip("a bare kube-apiserver has no kube-controller-manager")
 
 
@@ -297,7 +339,8 @@ def widgets(api):
         return False
 
     wait_until(is_served, "the kind is served")
-    return WIDGETS
+    yield WIDGETS
+    client.ApiextensionsV1Api(api).delete_custom_resource_definition(WIDGET_DEFINITION["metadata"]["name"])
 
 
 @pytest.fixture

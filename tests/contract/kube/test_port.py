@@ -14,15 +14,26 @@ LABELS = {"app": "port-test"}
 SECRET = ("v1", "Secret", "port-test")
 
 
-@pytest.fixture(scope="module", params=["fake", "embedded", "kube-apiserver"])
-def kubernetes(request, start_backend):
+@pytest.fixture(scope="module", params=["fake", "embedded", "kube-apiserver", "kubeconfig"])
+def kubernetes_and_controllers(request, start_backend):
     if request.param == "fake":
-        yield FakeKubernetes(FakeClock(), Faults())
+        yield FakeKubernetes(FakeClock(), Faults()), True
         return
     with start_backend(request.param) as server:
         ca_pem, endpoint = Path(server.ca_file).read_bytes(), server.host.removeprefix("https://")
         with contextlib.closing(KubernetesApiClient(endpoint, ca_pem, lambda: server.token, retry_for_s=0)) as adapter:
-            yield adapter
+            yield adapter, server.has_controllers
+
+
+@pytest.fixture
+def kubernetes(kubernetes_and_controllers):
+    return kubernetes_and_controllers[0]
+
+
+@pytest.fixture
+def has_controllers(kubernetes_and_controllers):
+    """Tell whether something plays kube-controller-manager."""
+    return kubernetes_and_controllers[1]
 
 
 @pytest.fixture
@@ -131,8 +142,8 @@ def test_namespace_that_is_there_is_not_created_again(kubernetes, space):
         kubernetes.create(secret("port-nowhere"))
 
 
-def test_namespace_deleted_takes_what_is_in_it_along(kubernetes, space, request):
-    if "kube-apiserver" in request.node.name:
+def test_namespace_deleted_takes_what_is_in_it_along(kubernetes, space, has_controllers):
+    if not has_controllers:
         pytest.skip("a bare kube-apiserver has no kube-controller-manager")
     kubernetes.apply(secret(space))
 
