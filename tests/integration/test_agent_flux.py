@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 from tests.integration.conftest import Lead
@@ -74,6 +75,7 @@ def test_lead_that_stops_takes_its_burst_along_and_gets_another(start_cloud):
         lead.wait_for_state("ACTIVE")
         _restart_lead(cloud, lead, signal.SIGTERM)
         cloud.wait_until(lambda: lead.count_logs("flux.reconnected"), "an agent that is back")
+        cloud.wait_until(lambda: _takes_jobs(lead), "a lead that takes jobs")
         job = lead.submit()
         lead.wait_for_job(job, "COMPLETED")
         newest, first = lead.bursts()
@@ -93,6 +95,12 @@ def test_burst_near_its_end_waits_for_a_job_that_ends_late_and_tells_it(start_cl
         assert "ends in" in lead.flux("job", "eventlog", job)
         lead.wait_for_state("GONE")
         assert _facts(cloud, lead, job).state == "COMPLETED", "it was given its time"
+
+
+def _takes_jobs(lead):
+    """Tell whether a starting lead has come as far as to load its ingest module."""
+    command = ["flux", "module", "stats", "job-ingest"]
+    return subprocess.run(command, env=lead.environ, capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def _facts(cloud, lead, job) -> JobFacts:
