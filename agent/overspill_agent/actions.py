@@ -1,4 +1,4 @@
-"""Carrying out decisions: the agent's only module with effects on Flux and Pub/Sub.
+"""Carrying out decisions: with `giving_back` and `remarks`, all that has an effect on Flux and Pub/Sub.
 
 Each action first writes what it is about to do, then does it, and may be repeated: a crash between the two is made good
 by the same decision coming again. No rule stands here: what to do was decided.
@@ -7,7 +7,6 @@ by the same decision coming again. No rule stands here: what to do was decided.
 from __future__ import annotations
 
 import logging
-from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,12 @@ from overspill_agent.burst_requests import (
     record_of,
     resized,
 )
-from overspill_agent.bursts import BEFORE_ACTIVE
+from overspill_agent.bursts import BEFORE_ACTIVE, told_to_leave
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.leases import renewed_until
 from overspill_agent.deciding.mounts import lacks_mount
+from overspill_agent.giving_back import GivingBack
+from overspill_agent.outcome import Outcome
 from overspill_agent.publishing import OnTheWay
 from overspill_agent.remarks import Remarks
 from overspill_shared import names
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from overspill_agent.bursts import Burst
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.snapshot import Snapshot
+    from overspill_agent.jobs import PendingJob
     from overspill_agent.ports import FluxInstance
     from overspill_agent.store import BurstStore
     from overspill_shared.messages import BurstEvent, LeaseRenewal
@@ -73,20 +75,10 @@ _ENDED = frozenset({EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED})
 
 _URGENCIES = frozenset({DecisionKind.LOWER_URGENCY, DecisionKind.RESTORE_URGENCY})
 
+_GIVING_BACK = frozenset({DecisionKind.SHRINK, DecisionKind.LEAVE, DecisionKind.CANCEL_DRAIN, DecisionKind.RELEASE})
+"""Of an active burst these are about its last ranks alone."""
+
 _REASONS = {Code.MAX_LIFETIME: TeardownReason.MAX_LIFETIME, Code.IDLE: TeardownReason.IDLE_TIMEOUT}
-
-
-class Outcome(Enum):
-    """What carrying out a decision came to."""
-
-    DONE = auto()
-    """Nothing is left to do, and no burst's record changed."""
-    CHANGED = auto()
-    """A burst's record changed: something else may be due at once."""
-    POSTPONED = auto()
-    """The scheduler knows of work that the journal has not told yet."""
-    FAILED = auto()
-    """Flux or Pub/Sub did not do it: the same decision is to be tried again later."""
 
 
 class Actions:
@@ -109,6 +101,7 @@ class Actions:
         self._templates = templates
         self._policy = policy
         self._remarks = Remarks(instance)
+        self._giving_back = GivingBack(instance=instance, store=store, resize=self._resize)
         self._renewals: dict[str, LeaseRenewal] = {}
 
     def act(self, decision: Decision, snapshot: Snapshot, now: float) -> Outcome:
@@ -128,6 +121,8 @@ class Actions:
                 return self._request(decision, snapshot, now)
             if burst is None:
                 return Outcome.DONE
+            if burst.state is BurstState.ACTIVE and decision.kind in _GIVING_BACK:
+                return self._giving_back.act(burst, decision, now)
             step: dict[DecisionKind, Callable[[Burst, Decision, float], Outcome]] = {
                 DecisionKind.GROW: partial(self._grow, snapshot),
                 DecisionKind.DRAIN: self._drain,
@@ -158,8 +153,8 @@ class Actions:
     def repeat_leaves(self, snapshot: Snapshot) -> None:
         """Tell brokers to leave that are still there: an agent that noted it may have died before it did it."""
         for burst in snapshot.bursts:
-            still_there = burst.ranks & snapshot.online
-            if burst.state is BurstState.DRAINING and burst.told_to_leave_at is not None and still_there:
+            still_there = told_to_leave(burst) & snapshot.online
+            if still_there:
                 log.info("brokers.told_to_leave", extra={"burst_id": burst.burst_id, "slot": burst.slot})
                 self._instance.leave(still_there)
 
@@ -212,6 +207,13 @@ class Actions:
         return outcome
 
     def _grow(self, snapshot: Snapshot, burst: Burst, decision: Decision, now: float) -> Outcome:
+        jobs = tuple(job for jobid in decision.jobs if (job := snapshot.pending_by_id.get(jobid)))
+        outcome = self._resize(burst, decision, now, jobs=jobs)
+        if (request := self._store.request_of(burst.burst_id)) is not None:
+            self._warn_of_lost_output(decision, snapshot, request.template)
+        return outcome
+
+    def _resize(self, burst: Burst, decision: Decision, now: float, *, jobs: Iterable[PendingJob] = ()) -> Outcome:
         """Record and publish a higher revision of a burst; its end stays what it was."""
         earlier = self._store.request_of(burst.burst_id)
         if earlier is None:
@@ -220,7 +222,7 @@ class Actions:
             self._identity,
             earlier,
             decision,
-            [job for jobid in decision.jobs if (job := snapshot.pending_by_id.get(jobid))],
+            jobs,
             Keys(curve_cert=self._instance.read_curve_cert()),
             self._policy,
             now=now,
@@ -229,7 +231,6 @@ class Actions:
         self._store.save(burst, request=request)
         outcome = self.publish_request(burst, now)
         self.tell_jobs(burst)
-        self._warn_of_lost_output(decision, snapshot, request.template)
         return outcome
 
     def _warn_of_lost_output(self, decision: Decision, snapshot: Snapshot, template: Template) -> None:
@@ -316,8 +317,8 @@ class Actions:
 
     def _release(self, burst: Burst, decision: Decision, now: float) -> Outcome:
         del decision, now
-        self._instance.undrain(burst.ranks)
-        self._store.save(burst.model_copy(update={"has_drained": False}))
+        self._instance.undrain(burst.drained_ranks)
+        self._store.save(burst.model_copy(update={"has_drained": False, "tail_idset": "", "tail_told_at": None}))
         log.info("slot.released", extra={"slot": burst.slot})
         return Outcome.CHANGED
 

@@ -30,7 +30,7 @@ CAUSE = "its ranks are online, and the KVS had lost it"
 def unknown_ranks(snapshot: Snapshot) -> Mapping[str, Ranks]:
     """Give the online ranks of each slot that no burst holds, by the slot's name; slots without any are left out."""
     # One that is gone holds its slot until its ranks are released: they may be seen for a while longer.
-    held = {burst.slot for burst in snapshot.bursts if burst.state is not BurstState.GONE or burst.has_drained}
+    held = {burst.slot for burst in snapshot.bursts if burst.state is not BurstState.GONE or burst.drained_ranks}
     found = {slot.name: snapshot.online & frozenset(slot.ranks) for slot in snapshot.slots if slot.name not in held}
     return {name: ranks for name, ranks in found.items() if ranks}
 

@@ -218,6 +218,7 @@ def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
 
 def resized(burst: Burst, request: BurstRequest, decision: Decision) -> Burst:
     """Give the record to write before another size is published: ranks that are new may take as long as a join."""
+    is_larger = request.size > burst.size
     reserved = (
         burst.reserved_usd if decision.reserve_usd is None else (burst.reserved_usd or 0.0) + decision.reserve_usd
     )
@@ -230,7 +231,9 @@ def resized(burst: Burst, request: BurstRequest, decision: Decision) -> Burst:
             "idle_since": None,
             "reserved_usd": reserved,
             "most_nodes": max(burst.largest_size, request.size),
-            "growing_until": request.deadline_at,
+            "growing_until": request.deadline_at if is_larger else burst.growing_until,
+            "resized_at": request.requested_at,
+            "lost_idset": format_idset(burst.lost_ranks & (decision.ranks or frozenset())),
             "deadline_at": request.deadline_at if burst.state in BEFORE_ACTIVE else burst.deadline_at,
         }
     )

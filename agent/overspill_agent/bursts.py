@@ -86,6 +86,14 @@ class Burst(BaseModel):
     lost_since: float | None = None
     """When ranks were lost that are waited for."""
     told_to_leave_at: float | None = None
+    tail_idset: str = ""
+    """The last ranks, which an active burst gives back: drained by us, and not undrained since."""
+    tail_told_at: float | None = None
+    """When the brokers of these were told to leave."""
+    resized_at: float | None = None
+    """When another size of it was asked for last."""
+    resized_revision: int = 0
+    """The latest revision that the functions say they have done."""
     teardown_reason: TeardownReason | None = None
     teardown_published_at: float | None = None
     teardown_attempts: int = 0
@@ -109,8 +117,29 @@ class Burst(BaseModel):
 
     @property
     def usable_ranks(self) -> Ranks:
-        """The ranks that count as capacity."""
-        return self.ranks - self.lost_ranks
+        """The ranks that count as capacity; those that it gives back do until their brokers are told to leave."""
+        is_leaving = self.tail_told_at is not None
+        return self.ranks - self.lost_ranks - self.tail if is_leaving else self.ranks - self.lost_ranks
+
+    @property
+    def tail(self) -> Ranks:
+        """The ranks that it gives back, as long as they are not free for another growth."""
+        return _read_ranks(self.tail_idset)
+
+    @property
+    def can_be_resized(self) -> bool:
+        """Whether its request is known: not that of one that was adopted, whose record was lost."""
+        return not self.history or self.history[0].state is BurstState.REQUESTED
+
+    def is_whole(self, online: Ranks, now: float) -> bool:
+        """Tell whether the ranks that count are there, or come by a growth: what was lost might never return."""
+        is_growing = self.growing_until is not None and now < self.growing_until and self.lost_since is None
+        return is_growing or self.usable_ranks <= online
+
+    @property
+    def drained_ranks(self) -> Ranks:
+        """The ranks that are to be undrained once it is gone."""
+        return self.ranks | self.tail if self.has_drained else self.tail
 
     @property
     def size(self) -> int:
@@ -183,6 +212,8 @@ def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
     burst = burst.model_copy(update=seen)
     if event.kind in _PROGRESS:
         return _forward(burst, _PROGRESS[event.kind], at=now, cause=f"event {event.kind}")
+    if event.kind is EventKind.RESIZED:
+        return burst.model_copy(update={"resized_revision": max(burst.resized_revision, event.revision)})
     if event.kind is EventKind.REJECTED:
         return _rejected(burst, event, now)
     if event.kind is EventKind.FAILED:
@@ -203,6 +234,15 @@ def on_ranks(burst: Burst, online: Ranks, now: float) -> Burst:
         burst = _forward(burst, BurstState.ACTIVE, at=now, cause=f"all {burst.size} ranks are online")
         return burst.model_copy(update={"idle_since": None})
     return burst
+
+
+def told_to_leave(burst: Burst) -> Ranks:
+    """Give the ranks whose brokers were told to leave, and may be there still."""
+    if burst.state is BurstState.DRAINING and burst.told_to_leave_at is not None:
+        return burst.ranks
+    if burst.state is BurstState.ACTIVE and burst.tail_told_at is not None:
+        return burst.tail
+    return frozenset()
 
 
 def on_time(burst: Burst, now: float) -> Burst:

@@ -104,7 +104,9 @@ class RunningJob:
 class JobTable:
     """The state that job events leave behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, owner_uid: int) -> None:
+        """`owner_uid` is the instance owner's: on an instance that lets guests in, others submit jobs too."""
+        self._owner_uid = owner_uid
         self._pending: dict[int, PendingJob] = {}
         self._running: dict[int, RunningJob] = {}
 
@@ -172,6 +174,7 @@ class JobTable:
                 jobspec=jobspec,
                 burstable=burstable_mark(jobspec),
                 duration_s=duration_of(jobspec),
+                is_own=event.context.get("userid", self._owner_uid) == self._owner_uid,
             )
         return False
 

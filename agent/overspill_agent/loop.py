@@ -11,7 +11,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from overspill_agent.actions import Actions, Outcome, log_move
+from overspill_agent.actions import Actions, log_move
 from overspill_agent.adoption import Adoption
 from overspill_agent.bursts import on_event
 from overspill_agent.deciding.decide import decide
@@ -23,9 +23,11 @@ from overspill_agent.jobs import JobTable
 from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.losing import newly_lost, settle_losses
 from overspill_agent.observe import note_work, observe
+from overspill_agent.outcome import Outcome
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged
 from overspill_agent.starting import jobs_in_flight, next_change, settle_unstarted, without_unstarted
 from overspill_agent.store import BurstStore
+from overspill_agent.work_clock import WorkClock
 from overspill_shared.errors import FluxError, FluxUnavailable
 from overspill_shared.hostlist import compress
 from overspill_shared.idset import format_idset
@@ -90,7 +92,8 @@ class Agent:
             policy=policy,
         )
         self._adoption = Adoption(instance=instance, store=self._store, identity=identity, policy=policy, clock=clock)
-        self._jobs = JobTable()
+        self._work_clock = WorkClock()
+        self._jobs = JobTable(owner_uid=facts.uid)
         self._online: Ranks | None = None
         self._drained: Ranks | None = None
         self._torpid: Ranks = frozenset()
@@ -228,6 +231,7 @@ class Agent:
             after = replace(after, join_errors=self._instance.join_errors())
         after = settle_losses(settle_joining(after, self._policy, now), self._policy, now)
         after = settle_unstarted(after, jobs_in_flight(self._last_decisions), self._policy, now)
+        after = replace(after, changed_at=self._work_clock.note(after, now))
         return without_unstarted(self._record(after, before), self._policy, now)
 
     def _record(self, after: Snapshot, before: Snapshot) -> Snapshot:

@@ -31,7 +31,7 @@ def newly_lost(burst: Burst, before: Ranks, after: Ranks) -> Ranks:
     """Give the ranks of a burst that were online and are not; none where they were told to leave."""
     if burst.state is not BurstState.ACTIVE:
         return frozenset()
-    return burst.ranks & (before - after)
+    return (burst.ranks - burst.tail) & (before - after)
 
 
 def _settled(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Burst:

@@ -26,16 +26,16 @@ def note_work(snapshot: Snapshot, decisions: Iterable[Decision], now: float) -> 
     """Start and stop the bursts' idle clocks, after what was decided of the jobs that wait."""
     wanted = wanted_bursts(decisions)
     noted = tuple(
-        with_idleness(burst, is_busy=_is_busy(snapshot, burst, is_wanted=burst.burst_id in wanted), now=now)
+        with_idleness(burst, is_busy=_is_busy(snapshot, burst, now, is_wanted=burst.burst_id in wanted), now=now)
         for burst in snapshot.bursts
     )
     return replace(snapshot, bursts=noted)
 
 
-def _is_busy(snapshot: Snapshot, burst: Burst, *, is_wanted: bool) -> bool:
+def _is_busy(snapshot: Snapshot, burst: Burst, now: float, *, is_wanted: bool) -> bool:
     """Tell whether a burst must not be given up.
 
     Once it is active, a waiting job counts only while every rank is there: what was lost might never return.
     """
-    is_there = burst.state in BEFORE_ACTIVE or burst.usable_ranks <= snapshot.online
+    is_there = burst.state in BEFORE_ACTIVE or burst.is_whole(snapshot.online, now)
     return bool(burst.ranks & snapshot.allocated) or (is_wanted and is_there)

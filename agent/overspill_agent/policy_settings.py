@@ -45,6 +45,15 @@ class PolicySettings(Settings):
     )
     half_life_s: Seconds = Field(default=7 * 24 * 3600, description="after this a measured latency counts half")
     idle_timeout_s: Seconds = Field(default=600, description="idle so long, a burst is torn down")
+    keep_warm_s: float = Field(
+        default=0,
+        ge=0,
+        le=30 * 24 * 3600,
+        description="an idle burst keeps its cluster, without nodes, for so long; 0: it is torn down",
+    )
+    shrinks: bool = Field(
+        default=False, description="a burst's last nodes are given back once they were idle for idle_timeout_s"
+    )
     min_lifetime_s: float = Field(default=0, ge=0, description="a burst is not given up as idle before this age")
     join_timeout_s: Seconds = Field(default=1200, description="from request until all ranks are online")
     accepts_partial_join: bool = Field(

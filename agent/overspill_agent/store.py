@@ -146,4 +146,4 @@ def _surplus(bursts: Mapping[str, Burst]) -> list[Burst]:
     """Give the oldest bursts that are gone and need nothing any more."""
     gone = sorted((b for b in bursts.values() if b.state is BurstState.GONE), key=lambda b: b.generation)
     oldest = gone[: max(0, len(gone) - KEPT_GONE)]
-    return [burst for burst in oldest if not (burst.has_drained or burst.owes_teardown)]
+    return [burst for burst in oldest if not (burst.drained_ranks or burst.owes_teardown)]

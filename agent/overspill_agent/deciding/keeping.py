@@ -12,6 +12,7 @@ from overspill_agent.deciding.breaking import next_opening
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.leases import renewal_due
 from overspill_agent.deciding.settling import settled_at
+from overspill_agent.deciding.shrinking import decide_tail, tail_deadlines
 from overspill_agent.deciding.spending import DAY_S
 from overspill_agent.deciding.waiting import expected_end
 from overspill_shared.lifecycle import BurstState
@@ -59,7 +60,7 @@ def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *,
     match burst.state:
         case BurstState.ACTIVE:
             # What was lost might never return: a waiting job alone keeps no burst that is not whole.
-            is_whole = burst.usable_ranks <= snapshot.online
+            is_whole = burst.is_whole(snapshot.online, now)
             return _active(snapshot, burst, policy, now, is_wanted=is_wanted and is_whole)
         case BurstState.REQUESTED | BurstState.PROVISIONING | BurstState.JOINING if not is_wanted:
             return _unwanted(burst, policy, now)
@@ -69,7 +70,7 @@ def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *,
             return _failed(snapshot, burst, now)
         case BurstState.TEARING_DOWN if now >= teardown_due(burst, policy):
             return _about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "nobody has confirmed yet that it is gone")
-        case BurstState.GONE if burst.has_drained and not burst.ranks & snapshot.online:
+        case BurstState.GONE if burst.drained_ranks and not (burst.ranks | burst.tail) & snapshot.online:
             return _about(burst, DecisionKind.RELEASE, Code.REMOVED, "its ranks may be used by another burst")
         case _:
             return None
@@ -81,6 +82,8 @@ def _active(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_
         reason = f"the lifetime of the burst ends in {left:.0f} s: what still runs on its ranks then is ended"
         ending = _about(burst, DecisionKind.DRAIN, Code.MAX_LIFETIME, reason)
         return replace(ending, jobs=snapshot.jobs_on(burst.ranks))
+    if burst.tail:
+        return decide_tail(snapshot, burst, policy, now, is_wanted=is_wanted)
     if is_wanted or now < burst.created_at + policy.min_lifetime_s:
         return None
     if burst.size == 0:
@@ -90,7 +93,7 @@ def _active(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_
     if burst.idle_since is None or now < burst.idle_since + policy.idle_timeout_s:
         return None
     reason = f"its ranks have had no work for {now - burst.idle_since:.0f} s"
-    if policy.keep_warm_s > 0:
+    if policy.keep_warm_s > 0 and burst.can_be_resized:
         return _resized(snapshot, burst, 0, f"{reason}; its cluster is kept for {policy.keep_warm_s:.0f} s")
     return _about(burst, DecisionKind.DRAIN, Code.IDLE, reason)
 
@@ -106,7 +109,11 @@ def _warm(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decis
 def _tail(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
     """Give back the last nodes of a burst where only the first have work, and nothing has changed for a while."""
     slot = next((slot for slot in snapshot.slots if slot.name == burst.slot), None)
-    if slot is None or not policy.shrinks or now < _changed_at(snapshot, burst) + policy.idle_timeout_s:
+    if (
+        slot is None
+        or not (policy.shrinks and burst.can_be_resized)
+        or now < _changed_at(snapshot, burst) + policy.idle_timeout_s
+    ):
         return None
     busy = max(position for position, rank in enumerate(slot.ranks, 1) if rank in snapshot.allocated)
     nodes = max(busy, min(slot.min_nodes, slot.size))
@@ -124,7 +131,7 @@ def _resized(snapshot: Snapshot, burst: Burst, nodes: int, reason: str) -> Decis
 
 def _changed_at(snapshot: Snapshot, burst: Burst) -> float:
     """Give when a burst's nodes or its work changed last: the clock of all thrift starts again then."""
-    return max(burst.since, snapshot.changed_at.get(burst.burst_id, burst.since))
+    return max(burst.since, burst.resized_at or burst.since, snapshot.changed_at.get(burst.burst_id, burst.since))
 
 
 def _unwanted(burst: Burst, policy: Policy, now: float) -> Decision | None:
@@ -216,6 +223,7 @@ def _deadlines(snapshot: Snapshot, burst: Burst, policy: Policy) -> Iterator[flo
 
 def _active_deadlines(snapshot: Snapshot, burst: Burst, policy: Policy) -> Iterator[float]:
     yield burst.hard_end_at - policy.drain_before_end_s
+    yield from tail_deadlines(burst, policy)
     if burst.lost_since is not None:
         yield burst.lost_since + policy.rejoin_timeout_s
     if burst.idle_since is not None:

@@ -77,7 +77,7 @@ class Renting:
         for room in self.rooms:
             if _is_allowed(room, hints):
                 least = self._market.least_nodes(demand, room.slot, room.template)
-                if least is not None and least <= room.base:
+                if least is not None and least <= room.later:
                     return room
         return None
 

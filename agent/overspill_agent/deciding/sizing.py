@@ -55,6 +55,8 @@ class Room:
         """Reserved for what was added."""
         self.base = 0
         """Nodes that the burst has, or is to have, already."""
+        self.later = 0
+        """Nodes that it can have once what goes on now has ended."""
         self.added = 0
         self.growable = slot.size if burst is None else 0
         self.needs: list[Need] = []
@@ -138,10 +140,12 @@ def room_of(snapshot: Snapshot, burst: Burst, slot: Slot, template: NodeKind, sh
     """Give the room of a live burst: idle ranks, the rest of shared ones, and what its slot can still give."""
     room = Room(slot, template, burst.zone, shape, burst=burst)
     room.base = burst.size
+    room.later = len(burst.ranks | burst.tail)
     usable = burst.usable_ranks - snapshot.torpid
     if burst.state is not BurstState.DRAINING:
-        usable -= snapshot.drained
-        room.growable = _growable(snapshot, burst, slot)
+        # What it is about to give back is kept if a job comes in time.
+        usable -= snapshot.drained - burst.tail
+        room.growable = 0 if burst.tail or not burst.can_be_resized else _growable(snapshot, burst, slot)
     busy = usable & snapshot.allocated
     parts = []
     for rank in sorted(busy):

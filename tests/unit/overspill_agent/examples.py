@@ -158,7 +158,7 @@ def make_failed_burst(*, error_class="capacity", **changes):
 def make_event(about, kind, *, code="", **changes):
     """Give what a function reports of a burst; the same report has the same id."""
     content = {
-        "event_id": messages.event_id(about.burst_id, messages.EventKind(kind), 1, code),
+        "event_id": messages.event_id(about.burst_id, messages.EventKind(kind), changes.get("revision", 1), code),
         "burst_id": about.burst_id,
         "generation": about.generation,
         "deployment": "default",

@@ -6,8 +6,8 @@ from tests.unit.overspill_agent.examples import (
     make_burst,
 )
 
-from overspill_agent.actions import Outcome
 from overspill_agent.deciding.policy import Policy
+from overspill_agent.outcome import Outcome
 from overspill_agent.publishing import OnTheWay
 from overspill_shared.errors import FluxError, MalformedMessage, NotFound, Unavailable
 

@@ -3,7 +3,8 @@ import logging
 import pytest
 from tests.unit.overspill_agent.examples import make_burst
 
-from overspill_agent.actions import Outcome, log_move
+from overspill_agent.actions import log_move
+from overspill_agent.outcome import Outcome
 from overspill_shared.errors import FluxError, FluxUnavailable
 from overspill_shared.log import JsonFormatter
 

@@ -26,7 +26,7 @@ def waiting(jobid=1, jobspec=MARKED):
 
 
 def table_after(*events):
-    table = JobTable()
+    table = JobTable(owner_uid=1000)
     for event in events:
         table.apply(event)
     return table
@@ -267,3 +267,11 @@ def test_history_of_ended_jobs_mixed_in_any_order_leaves_nothing(lives, random):
 
     assert table.pending == ()
     assert table.allocated == frozenset()
+
+
+@pytest.mark.parametrize(("submitted", "is_own"), [({"userid": 1000}, True), ({"userid": 1001}, False)])
+def test_job_is_its_submitters(submitted, is_own):
+    table = table_after(submit(urgency=16, **submitted), happened("priority", priority=16))
+
+    (job,) = table.pending
+    assert job.is_own is is_own

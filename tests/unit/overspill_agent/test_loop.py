@@ -3,7 +3,7 @@ import itertools
 import logging
 
 import pytest
-from tests.unit.overspill_agent.examples import HOME, HOSTS, NOW, SLOT_0, SLOT_1, make_burst, make_facts
+from tests.unit.overspill_agent.examples import HOME, HOSTS, NOW, SLOT_0, SLOT_1, make_burst, make_facts, make_jobspec
 
 from overspill_agent.deciding.policy import Policy
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, OnlineChanged, TorpidChanged
@@ -305,3 +305,14 @@ def test_dry_run_decides_and_does_nothing(stage, state):
     assert set(stage.faults.calls) == {"read_state"}
     assert stage.ranks.kvs == kvs
     assert not stage.flux.is_locked
+
+
+def test_job_of_another_user_is_held_with_the_reason(stage):
+    stage.start()
+    stage.flux.job(1, "submit", jobspec=make_jobspec(4, **ON_BURST), urgency=16, userid=make_facts().uid + 1)
+    stage.flux.job(1, "priority", priority=16)
+    stage.flux.settle()
+
+    assert stage.requests == []
+    (decision,) = stage.turns[-1]
+    assert (decision.kind, decision.code, "another user's" in decision.reason) == ("hold", "not-burstable-here", True)

@@ -16,7 +16,7 @@ def apply(table, *changes):
 
 @pytest.mark.parametrize(("limit_s", "is_burstable"), [(600.0, True), (None, False)])
 def test_the_agent_reads_a_submitted_job_as_it_was_asked_for(limit_s, is_burstable):
-    table = JobTable()
+    table = JobTable(owner_uid=0)
 
     asked = job(7, at=5.0, nodes=3, limit_s=limit_s, is_burstable=is_burstable)
     apply(table, JobChange(job=asked, kind="submitted", at=5.0))
@@ -28,7 +28,7 @@ def test_the_agent_reads_a_submitted_job_as_it_was_asked_for(limit_s, is_burstab
 
 
 def test_the_agent_sees_where_a_job_runs_until_it_ends():
-    table, asked = JobTable(), job(7, nodes=2, limit_s=600.0)
+    table, asked = JobTable(owner_uid=0), job(7, nodes=2, limit_s=600.0)
     apply(
         table,
         JobChange(job=asked, kind="submitted", at=0.0),
