@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# What runs whole instances and clouds has deadlines to meet, and the machine to itself.
-SIDE_BY_SIDE := tests/unit tests/crash tests/terraform tests/contract
-ONE_BY_ONE := tests/live tests/integration tests/e2e
+# What runs whole instances and clouds has deadlines to meet: two at a time, after all that has none.
+PARTS := tests/unit tests/crash tests/terraform tests/contract
+WHOLES := tests/live tests/integration tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test test-live bench docs lock format clean
@@ -44,12 +44,12 @@ test: $(STAMP) ## Run every test that this machine can; what is skipped says why
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest $(ONE_BY_ONE)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(PARTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLES)
 endif
 
 test-live: $(STAMP) ## Run only the tests that need a real Flux on PATH
-	$(BIN)/python -m pytest -m flux $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m flux $(ARGS)
 
 bench: $(STAMP) ## Measure the embedded cloud and a whole burst, as ratios in one run; one JSON report
 	$(BIN)/python -m tests.bench $(ARGS)
