@@ -16,12 +16,18 @@ def wait_for_nodes(lead, nodes):
     return burst
 
 
+def submit_to(lead, hosts, *command):
+    """Have a job wait for two named nodes: ranks join in any order, and only a burst's last ones can be given back."""
+    return lead.cloud.call(
+        lead.lead.submit(lead.lead.submit_command(2, (f"--requires=host:{hosts}", *command), burstable=True))
+    )
+
+
 def test_burst_shrinks_to_what_works_then_to_nothing_grows_again_and_ends(start_cloud):
     with start_cloud(create_s=0.2) as cloud:
-        settings = {"OVERSPILL_SHRINKS": "true", "OVERSPILL_KEEP_WARM_S": "4", "OVERSPILL_GATHER_QUIET_S": "2"}
-        lead = Lead(cloud, "stand-in", nodes=4, **settings)
-        half = lead.submit(nodes=2, command=("sleep", "60"))
-        lead.submit(nodes=2)
+        lead = Lead(cloud, "stand-in", nodes=4, OVERSPILL_SHRINKS="true", OVERSPILL_KEEP_WARM_S="4")
+        half = submit_to(lead, "burst-0-[0-1]", "sleep", "60")
+        submit_to(lead, "burst-0-[2-3]", "hostname")
         lead.start_agent()
         before = wait_for_nodes(lead, 2)
         assert cloud.call(lead.lead.job(half)).state == "RUN", "nothing happened to the job that works"
