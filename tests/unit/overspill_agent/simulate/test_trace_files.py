@@ -44,7 +44,7 @@ def test_a_file_counts_more_than_an_example_of_its_name(tmp_path, monkeypatch):
     assert len(load_trace(Path("office")).jobs) == 1
 
 
-@pytest.mark.parametrize("content", [None, gzip.compress(SWF.encode())[:-9]])
+@pytest.mark.parametrize("content", [None, gzip.compress(SWF.encode())[:-9]], ids=["missing", "cut short"])
 def test_what_cannot_be_read_is_named(tmp_path, content):
     file = tmp_path / "log.swf"
     if content is not None:
