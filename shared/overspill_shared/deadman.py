@@ -10,7 +10,8 @@ import functools
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from overspill_shared import lease, names
+from overspill_shared import lease
+from overspill_shared.burst_metadata import namespace_name, object_labels, object_metadata
 from overspill_shared.clusters import POOL_LABEL, SYSTEM_POOL
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def build_deadman(request: BurstRequest, *, image: str, has_pools: bool) -> tupl
             "rbac.authorization.k8s.io/v1",
             "RoleBinding",
             roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME},
-            subjects=[{"kind": "ServiceAccount", "name": NAME, "namespace": _namespace(request)}],
+            subjects=[{"kind": "ServiceAccount", "name": NAME, "namespace": namespace_name(request)}],
         ),
         _object(request, "v1", "ConfigMap", data={SCRIPT: _script()}),
         _object(request, "apps/v1", "Deployment", spec=_deployment(request, image, has_pools=has_pools)),
@@ -100,21 +101,12 @@ def _deployment(request: BurstRequest, image: str, *, has_pools: bool) -> dict[s
         "replicas": 1,
         "strategy": {"type": "Recreate"},
         "selector": {"matchLabels": selector},
-        "template": {"metadata": {"labels": {**_labels(request), **selector}}, "spec": pod},
+        "template": {"metadata": {"labels": {**object_labels(request), **selector}}, "spec": pod},
     }
 
 
 def _object(request: BurstRequest, api_version: str, kind: str, **fields: Any) -> dict[str, Any]:
-    metadata = {"name": NAME, "namespace": _namespace(request), "labels": _labels(request)}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
-
-
-def _namespace(request: BurstRequest) -> str:
-    return names.cluster_name(request.burst_id)
-
-
-def _labels(request: BurstRequest) -> dict[str, str]:
-    return names.object_labels(deployment=request.deployment, lead=request.lead.id, burst=request.burst_id)
+    return {"apiVersion": api_version, "kind": kind, "metadata": object_metadata(request, NAME), **fields}
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_shared import names
+from overspill_shared.burst_metadata import object_metadata
 from overspill_shared.errors import CloudError
 
 if TYPE_CHECKING:
@@ -43,16 +44,13 @@ def build_lease(request: BurstRequest, *, now: float) -> dict[str, Any]:
     Only for a burst that has none: applied over one, it could take time away that was given since.
     """
     spec = {"holderIdentity": request.lead.id, "acquireTime": _text(now)}
-    labels = names.object_labels(deployment=request.deployment, lead=request.lead.id, burst=request.burst_id)
     hard_end_at = int(request.hard_end_at)
+    metadata = object_metadata(request, NAME)
+    metadata["labels"][names.LABEL_EXPIRES] = str(hard_end_at)
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {
-            "name": NAME,
-            "namespace": names.cluster_name(request.burst_id),
-            "labels": {**labels, names.LABEL_EXPIRES: str(hard_end_at)},
-        },
+        "metadata": metadata,
         "spec": {**spec, **_term(min(request.expires_at, hard_end_at), now)},
     }
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import fluxoperator
 from fluxoperator import models
 
-from overspill_shared import burst_mark, names, volume_objects
+from overspill_shared import burst_mark, volume_objects
 from overspill_shared.allocatable import allocatable_cpus, allocatable_memory_mib, logical_cpus
+from overspill_shared.burst_metadata import namespace_name, object_labels, object_metadata
 from overspill_shared.clusters import BURST_POOL, BURST_TAINT, POOL_LABEL
 
 if TYPE_CHECKING:
@@ -58,11 +59,6 @@ that index 0 is an ordinary worker too: the operator's main host would run its b
 where an image has one, reads its key as the user `munge`."""
 
 
-def namespace_name(request: BurstRequest) -> str:
-    """Give the burst's own namespace: the cluster's name, so that two bursts can share a cluster."""
-    return names.cluster_name(request.burst_id)
-
-
 def build_namespace(request: BurstRequest) -> dict[str, Any]:
     """Give the burst's Namespace, which keeps the revision that was begun last."""
     return {
@@ -70,7 +66,7 @@ def build_namespace(request: BurstRequest) -> dict[str, Any]:
         "kind": "Namespace",
         "metadata": {
             "name": namespace_name(request),
-            "labels": _labels(request),
+            "labels": object_labels(request),
             "annotations": {REVISION_ANNOTATION: str(request.revision)},
         },
     }
@@ -98,7 +94,7 @@ def build_secret(request: BurstRequest, keys: Keys) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "Opaque",
-        "metadata": {"name": SECRET_NAME, "namespace": namespace_name(request), "labels": _labels(request)},
+        "metadata": object_metadata(request, SECRET_NAME),
         "data": {name: base64.b64encode(content).decode() for name, content in files.items()},
     }
 
@@ -121,7 +117,7 @@ def build_minicluster(request: BurstRequest, *, now: float, has_pools: bool = Tr
             container=models.FluxContainer(image=request.runtime.view_image),
         ),
         pod=models.PodSpec(
-            labels=_labels(request),
+            labels=object_labels(request),
             annotations={**_STAYS, **volume_objects.pod_annotations(request)},
             node_selector={POOL_LABEL: BURST_POOL} if has_pools else None,
         ),
@@ -129,7 +125,7 @@ def build_minicluster(request: BurstRequest, *, now: float, has_pools: bool = Tr
     manifest: dict[str, Any] = {
         "apiVersion": "flux-framework.org/v1alpha2",
         "kind": "MiniCluster",
-        "metadata": {"name": request.slot.name, "namespace": namespace_name(request), "labels": _labels(request)},
+        "metadata": object_metadata(request, request.slot.name),
         "spec": fluxoperator.ApiClient().sanitize_for_serialization(spec),
     }
     _add_what_the_models_lack(request, manifest["spec"])
@@ -166,7 +162,3 @@ def _add_what_the_models_lack(request: BurstRequest, spec: dict[str, Any]) -> No
     spec["pod"]["tolerations"] = tolerations
     if request.runtime.topology:
         spec["flux"]["topology"] = request.runtime.topology
-
-
-def _labels(request: BurstRequest) -> dict[str, str]:
-    return names.object_labels(deployment=request.deployment, lead=request.lead.id, burst=request.burst_id)

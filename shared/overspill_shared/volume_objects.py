@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from overspill_shared import names
+from overspill_shared.burst_metadata import namespace_name, object_labels, object_metadata
 from overspill_shared.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -87,15 +87,14 @@ def _mount(request: BurstRequest, volume: Volume) -> dict[str, Any]:
 
 def _bound(request: BurstRequest, volume: Volume, spec: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give a volume and a claim that name each other, so that neither can be bound to anything else."""
-    namespace = names.cluster_name(request.burst_id)
-    labels = names.object_labels(deployment=request.deployment, lead=request.lead.id, burst=request.burst_id)
+    namespace = namespace_name(request)
     volume_name, claim_name = f"{namespace}-{volume.name}", _claim_name(volume)
     capacity = spec.get("capacity") or {"storage": _CAPACITY}
     return (
         {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": volume_name, "labels": labels},
+            "metadata": {"name": volume_name, "labels": object_labels(request)},
             "spec": {
                 **spec,
                 "capacity": capacity,
@@ -112,7 +111,7 @@ def _bound(request: BurstRequest, volume: Volume, spec: Mapping[str, Any]) -> tu
         {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
-            "metadata": {"name": claim_name, "namespace": namespace, "labels": labels},
+            "metadata": object_metadata(request, claim_name),
             "spec": {
                 "accessModes": list(spec["accessModes"]),
                 "volumeMode": spec.get("volumeMode", "Filesystem"),

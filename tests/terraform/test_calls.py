@@ -17,7 +17,7 @@ from overspill_provision.apply import provision
 from overspill_provision.entrypoint import limits_of
 from overspill_provision.operator_install import prepare_operator
 from overspill_provision.settings import ProvisionSettings
-from overspill_shared import minicluster
+from overspill_shared.burst_metadata import namespace_name
 from overspill_shared.errors import NotYet
 from overspill_shared.messages import Sweep
 from overspill_shared.reporting import Reporter, Subject
@@ -122,7 +122,7 @@ class Burst:
         service = {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": "s", "namespace": minicluster.namespace_name(self.request)},
+            "metadata": {"name": "s", "namespace": namespace_name(self.request)},
             "spec": {"type": "LoadBalancer"},
         }
         FakeKubernetes.apply(self.kubernetes, service)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from overspill_provision.operator_install import install_operator, missing_of_operator
 from overspill_provision.steps import BurstObjects
 from overspill_shared import lease, minicluster, volume_objects
+from overspill_shared.burst_metadata import namespace_name
 from overspill_shared.deadman import build_deadman
 from overspill_shared.errors import AlreadyExists, CloudError, ConfigError, Conflict
 
@@ -31,7 +32,7 @@ Manifest = dict[str, Any]
 
 def observe_objects(request: BurstRequest, kubernetes: KubernetesApi) -> BurstObjects:
     """Look at the burst's namespace, MiniCluster and pods."""
-    name = minicluster.namespace_name(request)
+    name = namespace_name(request)
     namespace = kubernetes.read("v1", "Namespace", name)
     if namespace is None:
         return BurstObjects()
@@ -51,7 +52,7 @@ def resize(request: BurstRequest, kubernetes: KubernetesApi, *, made_at: float, 
     The revision is recorded first: from then on, an older request is stale. Raises Conflict if another delivery works
     on the same burst, or CloudError.
     """
-    namespace = minicluster.namespace_name(request)
+    namespace = namespace_name(request)
     # Read before the revision is recorded: what a higher revision does after that is then a conflict.
     found = kubernetes.read(API_VERSION, KIND, request.slot.name, namespace=namespace)
     _begin_revision(request, kubernetes)
@@ -112,7 +113,7 @@ def _begin_revision(request: BurstRequest, kubernetes: KubernetesApi) -> None:
     Raises Conflict if a higher one was begun, or another delivery writes at the same moment.
     """
     manifest = minicluster.build_namespace(request)
-    found = kubernetes.read("v1", "Namespace", minicluster.namespace_name(request))
+    found = kubernetes.read("v1", "Namespace", namespace_name(request))
     if found is None:
         try:
             kubernetes.create(manifest)
@@ -135,7 +136,7 @@ def _hold_lease(request: BurstRequest, kubernetes: KubernetesApi, *, now: float)
 
     Raises CloudError if it has lapsed: what is made now would have no right to exist.
     """
-    namespace = minicluster.namespace_name(request)
+    namespace = namespace_name(request)
     held = kubernetes.read(lease.API_VERSION, lease.KIND, lease.NAME, namespace=namespace)
     wanted = held or lease.build_lease(request, now=now)
     if lease.read_lease(wanted).has_lapsed(now):

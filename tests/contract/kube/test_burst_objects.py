@@ -12,6 +12,7 @@ import yaml
 from overspill_local.manifests import flux_operator_path
 from overspill_shared import minicluster, volume_objects
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
+from overspill_shared.burst_metadata import namespace_name
 from overspill_shared.errors import CloudError
 
 VOLUMES = [
@@ -77,14 +78,12 @@ def test_minicluster_takes_another_size_and_keeps_the_rest(kubernetes, burst_req
     request = burst_request(generation=20)
     kubernetes.apply(minicluster.build_namespace(request))
     kubernetes.apply(minicluster.build_minicluster(request, now=request.requested_at))
-    before = kubernetes.list(
-        "flux-framework.org/v1alpha2", "MiniCluster", namespace=minicluster.namespace_name(request)
-    )
+    before = kubernetes.list("flux-framework.org/v1alpha2", "MiniCluster", namespace=namespace_name(request))
 
     larger = request.model_copy(update={"size": 2, "revision": 2})
     kubernetes.apply(minicluster.build_minicluster(larger, now=request.requested_at))
 
-    after = kubernetes.list("flux-framework.org/v1alpha2", "MiniCluster", namespace=minicluster.namespace_name(request))
+    after = kubernetes.list("flux-framework.org/v1alpha2", "MiniCluster", namespace=namespace_name(request))
     assert [{**item["spec"], "size": 2} for item in before] == [item["spec"] for item in after]
 
 

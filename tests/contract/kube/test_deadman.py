@@ -18,6 +18,7 @@ from kubernetes import client
 from overspill_local.manifests import flux_operator_path
 from overspill_shared import deadman_watch, lease, minicluster
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
+from overspill_shared.burst_metadata import namespace_name
 from overspill_shared.deadman import NAME, build_deadman
 from overspill_shared.errors import PermissionDenied
 
@@ -67,7 +68,7 @@ def deployed(kubernetes, request_of_now):
         kubernetes.apply(manifest)
     kubernetes.apply(minicluster.build_minicluster(request, now=time.time()))
     kubernetes.apply(other)
-    return minicluster.namespace_name(request)
+    return namespace_name(request)
 
 
 @pytest.fixture

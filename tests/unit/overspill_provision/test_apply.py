@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.clusters import stocked_out
 
 from overspill_provision.cluster_spec import build_cluster_spec
-from overspill_shared import minicluster
+from overspill_shared.burst_metadata import namespace_name
 from overspill_shared.clusters import Cluster, ClusterOperation, ClusterStatus, Complaint, OperationKind
 from overspill_shared.errors import (
     AlreadyExists,
@@ -148,7 +148,7 @@ def test_provision_lower_revision_is_a_silent_no_op(deliver, burst_request, publ
 
 
 def pods_of(kubernetes, request):
-    return len(kubernetes.list_pods(minicluster.namespace_name(request), f"job-name={request.slot.name}"))
+    return len(kubernetes.list_pods(namespace_name(request), f"job-name={request.slot.name}"))
 
 
 @pytest.mark.parametrize(

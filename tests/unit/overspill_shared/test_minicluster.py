@@ -8,6 +8,7 @@ import pytest
 
 from overspill_shared import hostlist, minicluster, names
 from overspill_shared.burst_mark import mark_of
+from overspill_shared.burst_metadata import namespace_name
 from overspill_shared.sealing import Keys
 
 NOW = 1_760_000_000.0
@@ -73,7 +74,7 @@ def test_minicluster_names_fit_even_for_the_longest_slot(burst_request):
     pod = f"{minicluster.build_minicluster(request, now=NOW)['metadata']['name']}-99999"
 
     assert len(slot) <= names.MAX_POD_PREFIX
-    for name in (pod, minicluster.namespace_name(request), minicluster.SECRET_NAME):
+    for name in (pod, namespace_name(request), minicluster.SECRET_NAME):
         assert re.fullmatch(DNS_LABEL, name)
 
 
@@ -171,7 +172,7 @@ def test_secret_holds_certificate_config_and_munge_key_as_files(burst_request, k
     secret = minicluster.build_secret(request, keys)
 
     assert (secret["kind"], secret["type"], secret["metadata"]["name"]) == ("Secret", "Opaque", "overspill-keys")
-    assert secret["metadata"]["namespace"] == minicluster.namespace_name(request)
+    assert secret["metadata"]["namespace"] == namespace_name(request)
     assert {name: base64.b64decode(content) for name, content in secret["data"].items()} == {
         "curve.cert": keys.curve_cert.reveal(),
         "broker.toml": request.broker_toml.encode(),
