@@ -70,7 +70,7 @@ def read_lease(manifest: Mapping[str, Any]) -> Lease:
     except (KeyError, TypeError, ValueError) as exc:
         raise CloudError(
             f"the Lease {metadata.get('namespace')}/{metadata.get('name')} cannot be read: {type(exc).__name__} {exc}.",
-            remedy="Find out who changed it; delete the burst (overspill teardown) if it is not wanted.",
+            remedy="Find out who changed it; delete its cluster by hand if the burst is not wanted.",
             code="lease-unreadable",
         ) from exc
 
