@@ -11,6 +11,8 @@ from overspill_shared.idset import Ranks, format_idset
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from overspill_agent.bursts import Burst
+
 
 MANY: Final = 10
 """More decisions for the same reason than this are told as one, with the first jobs of them."""
@@ -152,6 +154,21 @@ class Decision:
         """Give it for scripts: ranks as an idset."""
         ranks = None if self.ranks is None else format_idset(self.ranks)
         return {**asdict(self), "kind": self.kind.value, "code": self.code.value, "ranks": ranks}
+
+
+def decision_about(burst: Burst, kind: DecisionKind, code: Code, reason: str) -> Decision:
+    """Give a decision about a whole burst."""
+    return Decision(
+        kind=kind,
+        code=code,
+        reason=reason,
+        burst_id=burst.burst_id,
+        slot=burst.slot,
+        template=burst.template,
+        zone=burst.zone,
+        nodes=burst.size,
+        ranks=burst.ranks,
+    )
 
 
 def log_facts(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:

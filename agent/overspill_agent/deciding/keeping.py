@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from overspill_agent.deciding.breaking import next_opening
-from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind, decision_about
 from overspill_agent.deciding.leases import renewal_due
 from overspill_agent.deciding.settling import settled_at
 from overspill_agent.deciding.shrinking import decide_tail, tail_deadlines
@@ -56,7 +56,7 @@ def teardown_due(burst: Burst, policy: Policy) -> float:
 
 def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_wanted: bool) -> Decision | None:
     if burst.owes_teardown:
-        return _about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "an event shows work on it after its end")
+        return decision_about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "an event shows work on it after its end")
     match burst.state:
         case BurstState.ACTIVE:
             # What was lost might never return: a waiting job alone keeps no burst that is not whole.
@@ -69,9 +69,11 @@ def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *,
         case BurstState.FAILED:
             return _failed(snapshot, burst, now)
         case BurstState.TEARING_DOWN if now >= teardown_due(burst, policy):
-            return _about(burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "nobody has confirmed yet that it is gone")
+            return decision_about(
+                burst, DecisionKind.TEARDOWN, Code.UNCONFIRMED, "nobody has confirmed yet that it is gone"
+            )
         case BurstState.GONE if burst.drained_ranks and not (burst.ranks | burst.tail) & snapshot.online:
-            return _about(burst, DecisionKind.RELEASE, Code.REMOVED, "its ranks may be used by another burst")
+            return decision_about(burst, DecisionKind.RELEASE, Code.REMOVED, "its ranks may be used by another burst")
         case _:
             return None
 
@@ -80,7 +82,7 @@ def _active(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_
     if now >= burst.hard_end_at - policy.drain_before_end_s:
         left = max(0.0, burst.hard_end_at - now)
         reason = f"the lifetime of the burst ends in {left:.0f} s: what still runs on its ranks then is ended"
-        ending = _about(burst, DecisionKind.DRAIN, Code.MAX_LIFETIME, reason)
+        ending = decision_about(burst, DecisionKind.DRAIN, Code.MAX_LIFETIME, reason)
         return replace(ending, jobs=snapshot.jobs_on(burst.ranks))
     if burst.tail:
         return decide_tail(snapshot, burst, policy, now, is_wanted=is_wanted)
@@ -95,7 +97,7 @@ def _active(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_
     reason = f"its ranks have had no work for {now - burst.idle_since:.0f} s"
     if policy.keep_warm_s > 0 and burst.can_be_resized:
         return _resized(snapshot, burst, 0, f"{reason}; its cluster is kept for {policy.keep_warm_s:.0f} s")
-    return _about(burst, DecisionKind.DRAIN, Code.IDLE, reason)
+    return decision_about(burst, DecisionKind.DRAIN, Code.IDLE, reason)
 
 
 def _warm(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
@@ -103,7 +105,7 @@ def _warm(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decis
     since = _changed_at(snapshot, burst)
     if now < since + policy.keep_warm_s:
         return None
-    return _about(burst, DecisionKind.DRAIN, Code.IDLE, f"it was kept without nodes for {now - since:.0f} s")
+    return decision_about(burst, DecisionKind.DRAIN, Code.IDLE, f"it was kept without nodes for {now - since:.0f} s")
 
 
 def _tail(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
@@ -126,7 +128,7 @@ def _tail(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decis
 def _resized(snapshot: Snapshot, burst: Burst, nodes: int, reason: str) -> Decision:
     slot = next((slot for slot in snapshot.slots if slot.name == burst.slot), None)
     ranks = slot.first_ranks(nodes) if slot is not None else frozenset()
-    return replace(_about(burst, DecisionKind.SHRINK, Code.IDLE, reason), nodes=nodes, ranks=ranks)
+    return replace(decision_about(burst, DecisionKind.SHRINK, Code.IDLE, reason), nodes=nodes, ranks=ranks)
 
 
 def _changed_at(snapshot: Snapshot, burst: Burst) -> float:
@@ -137,7 +139,7 @@ def _changed_at(snapshot: Snapshot, burst: Burst) -> float:
 def _unwanted(burst: Burst, policy: Policy, now: float) -> Decision | None:
     if burst.idle_since is None or now < burst.idle_since + policy.unwanted_after_s:
         return None
-    return _about(burst, DecisionKind.TEARDOWN, Code.NOT_NEEDED, "no waiting job needs it any more")
+    return decision_about(burst, DecisionKind.TEARDOWN, Code.NOT_NEEDED, "no waiting job needs it any more")
 
 
 def _draining(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_wanted: bool) -> Decision | None:
@@ -145,48 +147,34 @@ def _draining(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, i
         return _leaving(snapshot, burst, policy, now)
     still_there = burst.ranks & snapshot.online
     if not still_there:
-        return _about(burst, DecisionKind.TEARDOWN, Code.LEFT, "none of its ranks is online any more")
+        return decision_about(burst, DecisionKind.TEARDOWN, Code.LEFT, "none of its ranks is online any more")
     if now >= burst.hard_end_at:
-        return _about(burst, DecisionKind.LEAVE, Code.MAX_LIFETIME, "its lifetime is over")
+        return decision_about(burst, DecisionKind.LEAVE, Code.MAX_LIFETIME, "its lifetime is over")
     if is_wanted and burst.can_be_kept and burst.usable_ranks <= still_there:
-        return _about(burst, DecisionKind.CANCEL_DRAIN, Code.DEMAND_RETURNED, "a waiting job fits on it")
+        return decision_about(burst, DecisionKind.CANCEL_DRAIN, Code.DEMAND_RETURNED, "a waiting job fits on it")
     if not still_there <= snapshot.drained:
-        return _about(burst, DecisionKind.DRAIN, Code.IDLE, "not all of its ranks are drained yet")
+        return decision_about(burst, DecisionKind.DRAIN, Code.IDLE, "not all of its ranks are drained yet")
     if burst.ranks & snapshot.allocated:
         return None
-    return _about(burst, DecisionKind.LEAVE, Code.DRAINED, "its ranks are drained and have no work")
+    return decision_about(burst, DecisionKind.LEAVE, Code.DRAINED, "its ranks are drained and have no work")
 
 
 def _leaving(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) -> Decision | None:
     if not burst.ranks & snapshot.online:
-        return _about(burst, DecisionKind.TEARDOWN, Code.LEFT, "its brokers have left")
+        return decision_about(burst, DecisionKind.TEARDOWN, Code.LEFT, "its brokers have left")
     if burst.told_to_leave_at is not None and now >= burst.told_to_leave_at + policy.leave_timeout_s:
         reason = f"its brokers did not leave within {policy.leave_timeout_s:.0f} s; nothing runs on them"
-        return _about(burst, DecisionKind.TEARDOWN, Code.LEAVE_TIMEOUT, reason)
+        return decision_about(burst, DecisionKind.TEARDOWN, Code.LEAVE_TIMEOUT, reason)
     return None
 
 
 def _failed(snapshot: Snapshot, burst: Burst, now: float) -> Decision | None:
     """Its ranks may be there, or come late, all the same: no work may start there, and what runs there may end."""
     if not burst.has_drained:
-        return _about(burst, DecisionKind.DRAIN, Code.FAILED, "it failed: its ranks must take no work")
+        return decision_about(burst, DecisionKind.DRAIN, Code.FAILED, "it failed: its ranks must take no work")
     if burst.ranks & snapshot.allocated and now < burst.hard_end_at:
         return None
-    return _about(burst, DecisionKind.TEARDOWN, Code.FAILED, "it failed, and may have left something behind")
-
-
-def _about(burst: Burst, kind: DecisionKind, code: Code, reason: str) -> Decision:
-    return Decision(
-        kind=kind,
-        code=code,
-        reason=reason,
-        burst_id=burst.burst_id,
-        slot=burst.slot,
-        template=burst.template,
-        zone=burst.zone,
-        nodes=burst.size,
-        ranks=burst.ranks,
-    )
+    return decision_about(burst, DecisionKind.TEARDOWN, Code.FAILED, "it failed, and may have left something behind")
 
 
 def _of_waiting_jobs(snapshot: Snapshot, policy: Policy, now: float) -> Iterator[float]:

@@ -6,9 +6,10 @@ ranks are undrained: they are down, and the burst may grow into them again. Why 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind, decision_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,14 +70,4 @@ def _given_back(snapshot: Snapshot, burst: Burst, policy: Policy, now: float) ->
 def _about(burst: Burst, kind: DecisionKind, code: Code, reason: str) -> Decision:
     """Say what is due; `nodes` and `ranks` are what stays."""
     stays = burst.ranks - burst.tail
-    return Decision(
-        kind=kind,
-        code=code,
-        reason=reason,
-        burst_id=burst.burst_id,
-        slot=burst.slot,
-        template=burst.template,
-        zone=burst.zone,
-        nodes=len(stays),
-        ranks=stays,
-    )
+    return replace(decision_about(burst, kind, code, reason), nodes=len(stays), ranks=stays)
