@@ -7,7 +7,7 @@ new job can take until it is noticed.
 import statistics
 import time
 
-from tests.bench.flux_rig import LARGE, one_host
+from tests.bench.flux_rig import LARGE, LARGE_SLOT, one_host
 from tests.bench.percentiles import ms
 
 SIZES = (100, 1_000, 10_000)
@@ -18,7 +18,7 @@ SUBMITS = 11
 def measure(rig, agent):
     report, waiting = {}, 0
     for step, size in enumerate(SIZES):
-        filled_s = _fill(rig, agent, size - waiting)
+        filled_s = _fill(rig, agent, size - waiting, in_all=size - step * SUBMITS)
         slots = range(step * SUBMITS, (step + 1) * SUBMITS)
         decided = [_decided_s(rig, agent, index) for index in slots]
         waiting = size + SUBMITS
@@ -35,17 +35,18 @@ def measure(rig, agent):
     return report
 
 
-def _fill(rig, agent, count):
+def _fill(rig, agent, count, *, in_all):
     """Have `count` more jobs wait for the one burst, and give how long it took until all of them were decided."""
-    since, began = len(agent.lines), time.monotonic()
+    began = time.monotonic()
     rig.side.ask("submit", count=count, constraint=LARGE)
-    agent.wait_until(lambda lines: sum(map(_held_jobs, lines[since:])) >= count)
+    agent.wait_until(lambda lines: _held_jobs(lines) >= in_all)
     return time.monotonic() - began
 
 
-def _held_jobs(line):
-    """Give how many jobs a line says to wait for a burst; many of a kind are told by their number."""
-    return line.get("job_count", len(line.get("jobs", ()))) if line.get("code") == "in-flight" else 0
+def _held_jobs(lines):
+    """Give how many jobs wait for the one burst: it has room for some, others wait for that; each line has them all."""
+    latest = {line["code"]: line for line in lines if line.get("kind") == "hold" and line.get("slot") == LARGE_SLOT}
+    return sum(line.get("job_count", len(line["jobs"])) for line in latest.values())
 
 
 def _decided_s(rig, agent, index):
