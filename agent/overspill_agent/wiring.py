@@ -202,7 +202,7 @@ def _read_lead(
             f" (`flux R encode --property={settings.burst_property}:RANKS`), and restart the lead.",
             code="no-slots",
         )
-    startup.log_findings(facts, slots, templates, burst_property=settings.burst_property)
+    startup.log_findings(facts, slots, templates, burst_property=settings.burst_property, shrinks=settings.shrinks)
     munge_key = read_munge_key(facts, settings.munge_key_file)
     identity = build_identity(facts, settings, public_key, pod=pod, munge_key=munge_key)
     address = identity.address

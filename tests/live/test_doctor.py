@@ -93,12 +93,22 @@ def test_doctor_of_fluxion_with_its_defaults_finds_each_trap_and_tells_what_mend
     assert codes(findings, Severity.WARNING) == {"queue-policy", "feasibility", "link-timeout"}
     assert "ALL:core,ALL:node" in findings["prune-filter"].text
 
+    assert "shrinking" not in findings
+
     mended = merged(BARE, *(tomllib.loads(finding.config) for finding in findings.values()))
     with lead(Scheduler.FLUXION, more_config=mended) as live:
         findings = examine(live, keypair)
+        shrinking = examine(live, keypair, shrinks=True)
 
     assert codes(findings, Severity.ERROR) == codes(findings, Severity.WARNING) == set()
     assert codes(findings, Severity.SKIPPED) == {"pubsub"}
+    assert codes(shrinking, Severity.WARNING) == {"shrinking"}
+
+    mended = merged(mended, tomllib.loads(shrinking["shrinking"].config))
+    with lead(Scheduler.FLUXION, more_config=mended) as live:
+        findings = examine(live, keypair, shrinks=True)
+
+    assert codes(findings, Severity.ERROR) == codes(findings, Severity.WARNING) == set()
 
 
 def test_doctor_of_a_tree_under_sched_simple_finds_what_is_not_the_schedulers(keypair):

@@ -44,6 +44,7 @@ def examine(instance: FluxInstance, settings: AgentSettings, environ: Mapping[st
         facts=facts,
         health=instance.examine(),
         burst_property=settings.burst_property,
+        shrinks=settings.shrinks,
         view_image=settings.view_image or (pod and pod.view_image) or DEFAULT_VIEW_IMAGE,
         curve_cert=look_at_cert(table(facts.config, "bootstrap").get("curve_cert")),
         plugin_texts=read_plugins(facts.config),

@@ -30,13 +30,18 @@ def diagnose(examination: Examination) -> tuple[Finding, ...]:
 
 
 def startup_findings(
-    facts: InstanceFacts, slots: Sequence[Slot], templates: Mapping[str, Template], *, burst_property: str
+    facts: InstanceFacts,
+    slots: Sequence[Slot],
+    templates: Mapping[str, Template],
+    *,
+    burst_property: str,
+    shrinks: bool,
 ) -> tuple[Finding, ...]:
     """Give what the facts alone show to be wrong: what the agent says at its start, loudly."""
     findings = [rank_checks.check_resources_cover_hosts(facts), rank_checks.check_slot_shapes(facts, slots, templates)]
     if facts.is_real:
         findings += [
-            *_check_scheduler(facts, burst_property),
+            *_check_scheduler(facts, burst_property, shrinks=shrinks),
             scheduler_checks.check_queue_policy(facts),
             queue_checks.check_frobnicator(facts, burst_property),
             broker_checks.check_topology(facts, burst_property),
@@ -62,7 +67,7 @@ def _check_ranks(examination: Examination) -> tuple[Finding, ...]:
 def _check_flux(examination: Examination) -> tuple[Finding, ...]:
     facts, health, burst_property = examination.facts, examination.health, examination.burst_property
     return (
-        *_check_scheduler(facts, burst_property),
+        *_check_scheduler(facts, burst_property, shrinks=examination.shrinks),
         scheduler_checks.check_queue_policy(facts, health),
         scheduler_checks.check_queue_depth(facts, health),
         queue_checks.check_queues_started(facts, health),
@@ -76,10 +81,11 @@ def _check_flux(examination: Examination) -> tuple[Finding, ...]:
     )
 
 
-def _check_scheduler(facts: InstanceFacts, burst_property: str) -> tuple[Finding, ...]:
+def _check_scheduler(facts: InstanceFacts, burst_property: str, *, shrinks: bool) -> tuple[Finding, ...]:
     return (
         scheduler_checks.check_prune_filter(facts),
-        scheduler_checks.check_match_policy(facts, burst_property),
+        scheduler_checks.check_match_policy(facts, burst_property, shrinks=shrinks),
+        *((scheduler_checks.check_shrinking(facts),) if shrinks else ()),
         scheduler_checks.check_feasibility(facts),
         queue_checks.check_queues(facts, burst_property),
     )

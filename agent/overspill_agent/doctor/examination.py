@@ -69,6 +69,8 @@ class Examination:
     facts: InstanceFacts
     health: InstanceHealth
     burst_property: str
+    shrinks: bool = False
+    """The setting: a burst's idle last nodes are given back."""
     view_image: str
     """The image that brings Flux to burst nodes."""
     curve_cert: CurveCertFile

@@ -22,11 +22,12 @@ DEEP_ENOUGH: Final = 1024
 DEFAULT_QUEUE_DEPTH: Final = 32
 
 _PRUNE_CONFIG: Final = '[sched-fluxion-resource]\nprune-filters = "ALL:core"\n'
-_MATCH_CONFIG: Final = '[sched-fluxion-resource]\nmatch-policy = "first"\n'
+_MATCH_CONFIG: Final = '[sched-fluxion-resource]\nmatch-policy = "{policy}"\n'
 _POLICY_CONFIG: Final = '[sched-fluxion-qmanager]\nqueue-policy = "hybrid"\n'
 _DEPTH_CONFIG: Final = f"[sched-fluxion-qmanager.queue-params]\nqueue-depth = {DEEP_ENOUGH}\n"
 _VALIDATOR_CONFIG: Final = '[ingest.validator]\nplugins = ["jobspec", "feasibility"]\n'
 _SPREADING: Final = frozenset({"low", "high"})
+_FIRST_NODES_FIRST: Final = frozenset({"low", "lonode", "lonodex"})
 _SEES_PAST_WAITING_JOBS: Final = frozenset({"hybrid", "conservative"})
 
 
@@ -55,8 +56,11 @@ def check_prune_filter(facts: InstanceFacts) -> Finding:
     )
 
 
-def check_match_policy(facts: InstanceFacts, burst_property: str) -> Finding:
-    """Find a policy by which small jobs land on rented ranks, or spread over them: those then never idle."""
+def check_match_policy(facts: InstanceFacts, burst_property: str, *, shrinks: bool = False) -> Finding:
+    """Find a policy by which small jobs land on rented ranks, or spread over them: those then never idle.
+
+    `shrinks` is the setting, which wants another policy than the one that is advised otherwise.
+    """
     code = "match-policy"
     if facts.scheduler != FLUXION:
         return Finding.ok(code, f"The scheduler is {facts.scheduler}, which has no match policy.")
@@ -77,9 +81,31 @@ def check_match_policy(facts: InstanceFacts, burst_property: str) -> Finding:
             f"Fluxion's match policy {policy} spreads the tasks of jobs without -N over many nodes:"
             " rented ranks are idle later than they could be.",
             remedy="Choose a policy that fills a node first, and restart the lead.",
-            config=_MATCH_CONFIG,
+            config=_MATCH_CONFIG.format(policy="lonode" if shrinks else "first"),
         )
     return Finding.ok(code, f"Fluxion's match policy is {policy}, and a queue keeps small jobs at home.")
+
+
+def check_shrinking(facts: InstanceFacts) -> Finding:
+    """Find a policy that defeats the setting `shrinks`: only a burst's last nodes can be given back."""
+    code = "shrinking"
+    if facts.scheduler != FLUXION:
+        return Finding.ok(code, f"The scheduler is {facts.scheduler}, which fills a burst's first nodes first.")
+    policy = facts.scheduler_options.get("match-policy")
+    if policy is None:
+        return Finding.skipped(code, "Fluxion does not tell its match policy.")
+    if policy in _FIRST_NODES_FIRST:
+        return Finding.ok(code, f"Fluxion's match policy {policy} fills a burst's first nodes first: last ones can go.")
+    configured = table(facts.config, "sched-fluxion-resource").get("match-policy")
+    return Finding.warning(
+        code,
+        f"shrinks is on, but Fluxion's match policy {policy} does not fill a burst's first nodes first, and only last"
+        " ones can be given back: idle nodes are paid for.",
+        remedy=_override_remedy(
+            "match-policy", "FLUXION_RESOURCE_OPTIONS", is_overridden=configured in _FIRST_NODES_FIRST
+        ),
+        config=_MATCH_CONFIG.format(policy="lonode"),
+    )
 
 
 def check_queue_policy(facts: InstanceFacts, health: InstanceHealth | None = None) -> Finding:

@@ -22,10 +22,15 @@ _LEVELS: Final = {Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERR
 
 
 def log_findings(
-    facts: InstanceFacts, slots: Sequence[Slot], templates: Mapping[str, Template], *, burst_property: str
+    facts: InstanceFacts,
+    slots: Sequence[Slot],
+    templates: Mapping[str, Template],
+    *,
+    burst_property: str,
+    shrinks: bool,
 ) -> None:
     """Log what the facts alone show to be wrong, a line for each finding."""
-    for finding in startup_findings(facts, slots, templates, burst_property=burst_property):
+    for finding in startup_findings(facts, slots, templates, burst_property=burst_property, shrinks=shrinks):
         facts_told = asdict(finding)
         # A line has its own severity, in the log's words.
         level = _LEVELS[facts_told.pop("severity")]

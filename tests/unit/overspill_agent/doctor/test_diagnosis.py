@@ -61,12 +61,12 @@ def test_diagnose_of_a_stand_in_looks_at_what_it_has():
 def test_startup_findings_of_a_good_instance_are_none():
     facts = make_facts(config=GOOD, scheduler_options=OPTIONS)
 
-    assert startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst") == ()
+    assert startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst", shrinks=False) == ()
 
 
 def test_startup_findings_of_a_bare_fluxion_name_each_trap():
     facts = make_facts(config={}, scheduler_options={**BAD_OPTIONS, "queue-policy": "fcfs"}, topology="kary:2")
-    found = startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst")
+    found = startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst", shrinks=False)
 
     assert {finding.code: finding.severity.value for finding in found} == {
         "prune-filter": "error",
@@ -81,13 +81,13 @@ def test_startup_findings_of_a_bare_fluxion_name_each_trap():
 def test_startup_findings_of_a_stand_in_are_about_its_ranks_alone():
     facts = make_facts(is_real=False, scheduler="stand-in", config={}, topology="kary:2")
 
-    assert startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst") == ()
+    assert startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst", shrinks=False) == ()
 
 
 def test_startup_logs_errors_as_errors_with_what_mends_them(caplog):
     facts = make_facts(config={}, scheduler_options=BAD_OPTIONS)
     with caplog.at_level(logging.WARNING, "overspill_agent"):
-        startup.log_findings(facts, make_slots(), TEMPLATES, burst_property="burst")
+        startup.log_findings(facts, make_slots(), TEMPLATES, burst_property="burst", shrinks=False)
 
     levels = {record.code: record.levelname for record in caplog.records}
     assert levels["prune-filter"] == "ERROR"
@@ -112,3 +112,14 @@ def test_diagnose_hands_each_check_what_it_needs(changes, code):
     errors = {f.code for f in diagnose(make_examination(**changes)) if f.severity is Severity.ERROR}
 
     assert errors == {code}
+
+
+def test_shrinking_is_looked_at_where_bursts_are_to_shrink():
+    def warned(findings):
+        return {finding.code for finding in findings if finding.severity is Severity.WARNING}
+
+    assert warned(diagnose(make_examination(shrinks=True))) == {"shrinking"}
+    facts = make_facts(config=GOOD, scheduler_options=OPTIONS)
+    assert warned(startup_findings(facts, make_slots(), TEMPLATES, burst_property="burst", shrinks=True)) == {
+        "shrinking"
+    }

@@ -12,6 +12,7 @@ QUEUES = {
     for key, table in recommended_tables(frobnicator_path="/x", scheduler=Scheduler.FLUXION).items()
     if key in ("queues", "policy")
 }
+LONODE = {"sched-fluxion-resource": {"match-policy": "lonode"}}
 
 
 def fluxion(*, config=None, **options):
@@ -76,6 +77,42 @@ def test_match_policy_matters_where_nothing_keeps_jobs_at_home(policy, config, s
 
     assert finding.severity == severity
     assert (tomllib.loads(finding.config) or None) == snippet
+
+
+def test_match_policy_that_is_advised_lets_bursts_shrink_where_they_should():
+    finding = checks.check_match_policy(fluxion(config=QUEUES, match_policy="low"), "burst", shrinks=True)
+
+    assert tomllib.loads(finding.config) == LONODE
+
+
+@pytest.mark.parametrize(
+    ("policy", "severity", "snippet"),
+    [
+        ("first", "warning", LONODE),
+        ("hinode", "warning", LONODE),
+        ("high", "warning", LONODE),
+        ("locality", "warning", LONODE),
+        ("lonode", "ok", None),
+        ("lonodex", "ok", None),
+        ("low", "ok", None),
+        (None, "skipped", None),
+    ],
+)
+def test_shrinking_wants_a_match_policy_that_fills_first_nodes_first(policy, severity, snippet):
+    finding = checks.check_shrinking(fluxion(**({"match_policy": policy} if policy else {})))
+
+    assert finding.severity == severity
+    assert (tomllib.loads(finding.config) or None) == snippet
+
+
+def test_shrinking_under_a_policy_set_rightly_but_overridden_names_the_variable():
+    finding = checks.check_shrinking(fluxion(config=LONODE, match_policy="first"))
+
+    assert "correct FLUXION_RESOURCE_OPTIONS" in finding.remedy
+
+
+def test_shrinking_under_sched_simple_is_as_it_should_be():
+    assert checks.check_shrinking(make_facts(scheduler="simple")).severity == "ok"
 
 
 @pytest.mark.parametrize(
