@@ -11,8 +11,8 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from overspill_agent.deciding.breaking import Opening
+from overspill_agent.deciding.constraints import names_ranks
 from overspill_agent.deciding.decisions import Code
-from overspill_agent.deciding.demand import names_ranks
 from overspill_agent.deciding.eligibility import Hints, eligibility_of, read_hints
 from overspill_agent.deciding.matching import Refusal
 from overspill_agent.deciding.mounts import lacks_mount

@@ -1,21 +1,19 @@
 """What a job needs, read from its jobspec, and which ranks could give it. Pure.
 
-Jobspec V1 (RFC 25) as `flux submit` writes it: `node > slot > core, gpu` or `slot > core, gpu`; constraints are
-RFC 31's. Whether a job may burst is said here (its mark), whether it should is not: see `decide`.
+Jobspec V1 (RFC 25) as `flux submit` writes it: `node > slot > core, gpu` or `slot > core, gpu`; constraints
+stand in `constraints`. Whether a job may burst is said here (its mark), whether it should is not: see `decide`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from overspill_shared.hostlist import expand
-from overspill_shared.idset import parse_idset
+from overspill_agent.deciding.constraints import check_constraint, rank_test, spell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from overspill_agent.ports import RankResources
 
@@ -30,11 +28,17 @@ class Demand:
     gpus_per_unit: int
     is_by_node: bool
     queue: str | None = None
-    constraint: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    constraint: Mapping[str, Any] = field(default_factory=dict, compare=False)
     memory_mib_per_unit: int = 0
     """0 where it asks for none: Flux knows no memory, a template does."""
     is_exclusive: bool = False
     """Whether its nodes may hold no other job."""
+    constraint_text: str = field(init=False, repr=False)
+    """The constraint to compare and to look up by: demands that differ in nothing else must not be taken for one."""
+
+    def __post_init__(self) -> None:
+        """Spell the constraint once."""
+        object.__setattr__(self, "constraint_text", spell(self.constraint))
 
     def units_in(self, cores: int, gpus: int, memory_mib: int | None = None) -> int:
         """Give how many of its units, at most all, fit into what a node has free; unknown memory holds any."""
@@ -57,9 +61,13 @@ class Demand:
         """Give how many of its units an empty rank could hold; 0 where the constraint forbids the rank."""
         if rank.cores < self.cores_per_unit or rank.gpus < self.gpus_per_unit:
             return 0
-        if not matches(self.constraint, rank, host):
+        if not self.may_run_on(rank, host):
             return 0
         return self.units_in(rank.cores, rank.gpus)
+
+    def may_run_on(self, rank: RankResources, host: str) -> bool:
+        """Tell whether the constraint lets it run on a rank."""
+        return rank_test(self.constraint_text)(rank, host)
 
     def describe(self) -> str:
         """Say it in words, for reasons."""
@@ -126,79 +134,6 @@ def parse_demand(jobspec: Mapping[str, Any]) -> Demand:
         constraint=constraint,
         is_exclusive=by_node and top.get("exclusive") is True,
     )
-
-
-def names_ranks(constraint: Mapping[str, Any]) -> bool:
-    """Tell whether a constraint names hosts or ranks, so that alike ranks are not alike to it."""
-    return any(
-        operator in ("hostlist", "ranks") or (operator in ("and", "or", "not") and any(map(names_ranks, values)))
-        for operator, values in constraint.items()
-    )
-
-
-def matches(constraint: Mapping[str, Any], rank: RankResources, host: str) -> bool:
-    """Tell whether a rank satisfies a constraint (RFC 31: properties, hostlist, ranks, and, or, not).
-
-    The constraint is a Demand's: `parse_demand` takes no other.
-    """
-    return all(_matches_one(operator, values, rank, host) for operator, values in constraint.items())
-
-
-def _matches_one(operator: str, values: Any, rank: RankResources, host: str) -> bool:
-    match operator:
-        case "properties":
-            return all(_has_property(rank, name) for name in values)
-        case "hostlist":
-            return any(host in _expand_once(text) for text in values)
-        case "ranks":
-            return any(rank.rank in _parse_idset_once(text) for text in values)
-        case "and":
-            return all(matches(part, rank, host) for part in values)
-        case "or":
-            return any(matches(part, rank, host) for part in values)
-        case _:
-            return not all(matches(part, rank, host) for part in values)
-
-
-# A constraint is compared with many ranks, again in each turn.
-_expand_once = lru_cache(maxsize=4096)(expand)
-_parse_idset_once = lru_cache(maxsize=4096)(parse_idset)
-
-
-def check_constraint(constraint: Any) -> None:
-    """Check that a constraint can be decided for any rank: else a job might be sent where it may not run.
-
-    Raises ValueError, or TypeError where a value is of the wrong kind.
-    """
-    if not isinstance(constraint, Mapping):
-        raise TypeError(f"a constraint must be an object, not {str(constraint)[:40]!r}")
-    for operator, values in constraint.items():
-        if operator not in _OPERATORS:
-            raise ValueError(f"RFC 31 has no constraint {operator[:40]!r}")
-        if not isinstance(values, list):
-            raise TypeError(f"the constraint {operator!r} must hold a list, not {str(values)[:40]!r}")
-        for value in values:
-            _OPERATORS[operator](value)
-
-
-def _check_property(name: Any) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"a property must be a text, not {str(name)[:40]!r}")
-
-
-_OPERATORS: Final[Mapping[str, Callable[[Any], object]]] = {
-    "properties": _check_property,
-    "hostlist": expand,
-    "ranks": parse_idset,
-    "and": check_constraint,
-    "or": check_constraint,
-    "not": check_constraint,
-}
-"""The operators of RFC 31, and what checks one of their operands."""
-
-
-def _has_property(rank: RankResources, name: str) -> bool:
-    return name[1:] not in rank.properties if name.startswith("^") else name in rank.properties
 
 
 def _system(jobspec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from overspill_agent.bursts import BEFORE_ACTIVE
 from overspill_agent.deciding.breaking import Opening, Rest, find_zone
+from overspill_agent.deciding.constraints import rank_test
 from overspill_agent.deciding.decisions import Code
-from overspill_agent.deciding.demand import matches, names_ranks
 from overspill_agent.deciding.latency import Latency, new_burst_latency
 from overspill_agent.deciding.spending import sortable_price
 
@@ -155,7 +155,8 @@ class Market:
         slots = [slot for slot in self._snapshot.slots if hints.slot in (None, slot.name)]
         if not slots:
             return self._no_slots(hints)
-        if not any(self._reach(demand, slot) for slot in slots):
+        slots = [slot for slot in slots if self._reach(demand, slot)]
+        if not slots:
             return Refusal(
                 Code.NOT_BURSTABLE_HERE,
                 "its constraint lets it run on no burst node: it asks for hosts, ranks or properties that none has",
@@ -191,17 +192,12 @@ class Market:
         """Give the positions of the slot's nodes on which a job may run."""
         if not demand.constraint:
             return self._positions[slot.name]
-        key = (str(demand.constraint), slot.name)
+        key = (demand.constraint_text, slot.name)
         if key not in self._reaches:
-            alike: dict[object, bool] = {}
-            found, by_rank = [], names_ranks(demand.constraint)
-            for position, (resources, host) in enumerate(self._ranks[slot.name]):
-                kind = position if by_rank else resources.properties
-                if kind not in alike:
-                    alike[kind] = matches(demand.constraint, resources, host)
-                if alike[kind]:
-                    found.append(position)
-            self._reaches[key] = tuple(found)
+            may_run_on = rank_test(demand.constraint_text)
+            self._reaches[key] = tuple(
+                position for position, rank in enumerate(self._ranks[slot.name]) if may_run_on(*rank)
+            )
         return self._reaches[key]
 
     def _no_slots(self, hints: Hints) -> Refusal:

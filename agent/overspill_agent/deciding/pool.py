@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from overspill_agent.deciding.demand import matches
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -109,7 +107,7 @@ class Pool:
         known = self._units.get(demand)
         if known is None:
             known = self._units[demand] = {
-                kind: demand.units_in(kind[0], kind[1]) if matches(demand.constraint, *example) else 0
+                kind: demand.units_in(kind[0], kind[1]) if demand.may_run_on(*example) else 0
                 for kind, example in self._example.items()
             }
         return known

@@ -8,8 +8,9 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_agent.bursts import BEFORE_ACTIVE, Burst
+from overspill_agent.deciding.constraints import check_constraint
 from overspill_agent.deciding.decisions import Code, DecisionKind
-from overspill_agent.deciding.demand import Demand, check_constraint
+from overspill_agent.deciding.demand import Demand
 from overspill_agent.deciding.latency import Experience
 from overspill_agent.deciding.slots import Slot
 from overspill_agent.deciding.snapshot import Snapshot

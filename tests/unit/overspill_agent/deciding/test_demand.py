@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.overspill_agent.examples import make_jobspec, rank_resources
 
-from overspill_agent.deciding.demand import Demand, is_burstable, matches, parse_demand
+from overspill_agent.deciding.demand import Demand, is_burstable, parse_demand
 
 
 def demand(**changes):
@@ -109,37 +109,6 @@ def test_parse_demand_with_an_undecidable_constraint_raises_naming_it(constraint
         constrained(constraint)
 
 
-BURST, HOME = rank_resources(4, "burst-0-2"), rank_resources(0, "lead-0")
-
-
-@pytest.mark.parametrize(
-    ("constraint", "on_burst", "at_home"),
-    [
-        pytest.param({}, True, True, id="none"),
-        pytest.param({"properties": ["burst"]}, True, False, id="property"),
-        pytest.param({"properties": ["^burst"]}, False, True, id="property negated"),
-        pytest.param({"properties": ["burst", "gpu"]}, False, False, id="two properties are both needed"),
-        pytest.param({"properties": []}, True, True, id="no properties"),
-        pytest.param({"hostlist": ["burst-0-[1-3]"]}, True, False, id="hostlist"),
-        pytest.param({"hostlist": ["x", "lead-0"]}, False, True, id="any of several hostlists"),
-        pytest.param({"ranks": ["0,3-5"]}, True, True, id="ranks"),
-        pytest.param({"ranks": ["1-3"]}, False, False, id="other ranks"),
-        pytest.param({"and": [{"properties": ["burst"]}, {"ranks": ["4"]}]}, True, False, id="and"),
-        pytest.param({"or": [{"ranks": ["0"]}, {"properties": ["burst"]}]}, True, True, id="or"),
-        pytest.param({"or": []}, False, False, id="or of nothing"),
-        pytest.param({"not": [{"properties": ["burst"]}]}, False, True, id="not"),
-        pytest.param({"not": [{"properties": ["burst"]}, {"ranks": ["0"]}]}, True, True, id="not of several"),
-        pytest.param({"not": [{"not": [{"ranks": ["0"]}]}]}, False, True, id="not not"),
-        pytest.param({"properties": ["burst"], "ranks": ["0-9"]}, True, False, id="two operators are both needed"),
-    ],
-)
-def test_matches_with_a_constraint_tells_where_it_may_run(constraint, on_burst, at_home):
-    constraint = constrained(constraint)
-
-    assert matches(constraint, BURST, "burst-0-2") is on_burst
-    assert matches(constraint, HOME, "lead-0") is at_home
-
-
 @pytest.mark.parametrize(
     ("wanted", "cores", "gpus", "units"),
     [
@@ -161,8 +130,8 @@ def test_units_on_a_rank_gives_how_many_it_holds(wanted, cores, gpus, units):
 def test_units_on_a_forbidden_rank_gives_none():
     wanted = demand(constraint={"properties": ["burst"]})
 
-    assert wanted.units_on(HOME, "lead-0") == 0
-    assert wanted.units_on(BURST, "burst-0-2") == 1
+    assert wanted.units_on(rank_resources(0, "lead-0"), "lead-0") == 0
+    assert wanted.units_on(rank_resources(4, "burst-0-2"), "burst-0-2") == 1
 
 
 @given(
@@ -221,3 +190,10 @@ def test_is_burstable_reads_the_mark(attributes, is_marked):
 
 def test_is_burstable_of_an_empty_jobspec_is_false():
     assert is_burstable({}) is False
+
+
+def test_demand_that_differs_in_its_constraint_alone_is_another_demand():
+    one, other = (demand(constraint={"properties": [name]}) for name in ("a", "b"))
+
+    assert one != other
+    assert len({one, other, demand(constraint={"properties": ["a"]})}) == 2

@@ -270,6 +270,14 @@ def test_plan_takes_jobs_by_urgency_and_then_by_their_age(changes, first):
     assert code_of(decisions, {"a": "b", "b": "a"}[first]) == "too-large"
 
 
+def test_plan_of_a_job_larger_than_the_slot_that_it_may_run_on_names_no_other():
+    (decision,) = planned(job("a", 4, constraints={"hostlist": ["burst-1-0"]}))
+
+    assert decision["code"] == "too-large"
+    assert "burst-1" in decision["reason"]
+    assert "burst-0" not in decision["reason"]
+
+
 def test_plan_of_jobs_without_limits_takes_them_to_run_ever_longer():
     started = {"started_at": NOW - 5000, "duration_s": None}
 
