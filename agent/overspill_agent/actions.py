@@ -237,7 +237,7 @@ class Actions:
         """Tell a job whose working directory the burst's nodes do not share: what it writes there goes with them."""
         for jobid in decision.jobs:
             job = snapshot.pending_by_id.get(jobid)
-            if job is not None and (cwd := lacks_mount(job.jobspec, [template])):
+            if job is not None and (cwd := lacks_mount(job.cwd, [template])):
                 note = (
                     f"its working directory {cwd} lies under no mount of the template {template.name}:"
                     " what it writes on its node's own disk dies with the node"

@@ -298,7 +298,7 @@ def _told(jobs: Iterable[PendingJob]) -> tuple[Job, ...]:
     left = MAX_JOBS_BYTES
     for job in jobs:
         nodes = job.demand.units if job.demand and job.demand.is_by_node else 1
-        message = Job(jobid=job.jobid, jobspec=dict(job.jobspec), nodes=nodes)
+        message = Job(jobid=job.jobid, jobspec=job.jobspec, nodes=nodes)
         left -= len(message.model_dump_json())
         if left < 0:
             break

@@ -1,18 +1,20 @@
-"""The burstable jobs that wait and the ranks that have work, kept from the job journal's events. Pure values.
+"""The jobs that wait and the ranks that have work, kept from the job journal's events. Pure values.
 
-Only what a decision needs is kept: a job that is not marked counts only for the ranks that it holds. One event
-changes one job; nothing is asked of Flux. Events are RFC 21's.
+Jobs that are not marked are kept too: they stand in the queue at home, and hold ranks. One event changes one job;
+nothing is asked of Flux. Events are RFC 21's.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_agent.deciding.demand import Demand, burstable_mark, duration_of, parse_demand
+from overspill_agent.deciding.mounts import working_directory
 from overspill_shared.idset import parse_idset
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class Lowering(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingJob:
-    """A marked job that has no resources yet."""
+    """A job that has no resources yet."""
 
     jobid: int
     submitted_at: float
@@ -53,9 +55,12 @@ class PendingJob:
     demand: Demand | None
     """None if its jobspec asks for something that is not jobspec V1: `problem` says what."""
     problem: str
-    jobspec: Mapping[str, Any] = field(default_factory=dict)
+    jobspec_json: bytes = b"{}"
+    """Its jobspec as text: as objects it takes seven times the room, and hardly one of ten thousand is read again."""
+    cwd: str | None = None
+    """Its working directory; None where it names none."""
     burstable: Any = None
-    """Its mark: `attributes.system.burstable`, whatever it is."""
+    """Its mark: `attributes.system.burstable`, whatever it is; None where it has none."""
     duration_s: float | None = None
     """Its time limit; None where it has none."""
     is_own: bool = True
@@ -63,6 +68,12 @@ class PendingJob:
     lowered_from: int | None = None
     """The urgency that it had before it was lowered."""
     lowering: Lowering = Lowering.NONE
+
+    @property
+    def jobspec(self) -> dict[str, Any]:
+        """Its jobspec (RFC 25, without its environment), read anew each time."""
+        jobspec: dict[str, Any] = json.loads(self.jobspec_json)
+        return jobspec
 
     @property
     def asks(self) -> Demand | str:
@@ -137,7 +148,7 @@ class JobTable:
 
     @property
     def pending(self) -> tuple[PendingJob, ...]:
-        """The marked jobs that wait for resources and nothing else, in the order in which they were submitted."""
+        """The jobs that wait for resources and nothing else, in the order in which they were submitted."""
         return tuple(job for job in self._pending.values() if job.priority > 0)
 
     @property
@@ -163,18 +174,13 @@ class JobTable:
     def _submit(self, event: JobEvent) -> bool:
         jobspec = event.jobspec or {}
         if jobspec:
-            demand, problem = _read_demand(jobspec)
             self._pending[event.jobid] = PendingJob(
                 jobid=event.jobid,
                 submitted_at=event.at,
                 urgency=int(event.context.get("urgency", DEFAULT_URGENCY)),
                 priority=0,
-                demand=demand,
-                problem=problem,
-                jobspec=jobspec,
-                burstable=burstable_mark(jobspec),
-                duration_s=duration_of(jobspec),
                 is_own=event.context.get("userid", self._owner_uid) == self._owner_uid,
+                **_read(jobspec),
             )
         return False
 
@@ -224,16 +230,7 @@ def _updated(job: PendingJob, event: JobEvent) -> PendingJob:
         case "priority":
             return replace(job, priority=int(event.context["priority"]))
         case _:
-            jobspec = updated_jobspec(job.jobspec, event.context)
-            demand, problem = _read_demand(jobspec)
-            return replace(
-                job,
-                jobspec=jobspec,
-                demand=demand,
-                problem=problem,
-                burstable=burstable_mark(jobspec),
-                duration_s=duration_of(jobspec),
-            )
+            return replace(job, **_read(updated_jobspec(job.jobspec, event.context)))
 
 
 def _lowering_after(lowering: Lowering, urgency: int) -> Lowering:
@@ -254,6 +251,19 @@ def urgency_memo(urgency: int | None) -> dict[str, Any]:
     {'overspill': {'lowered_from': 16}}
     """
     return {_MEMO: {_LOWERED_FROM: urgency}}
+
+
+def _read(jobspec: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields of a PendingJob that its jobspec tells."""
+    demand, problem = _read_demand(jobspec)
+    return {
+        "demand": demand,
+        "problem": problem,
+        "jobspec_json": json.dumps(jobspec, separators=(",", ":")).encode(),
+        "cwd": working_directory(jobspec),
+        "burstable": burstable_mark(jobspec),
+        "duration_s": duration_of(jobspec),
+    }
 
 
 def _read_demand(jobspec: Mapping[str, Any]) -> tuple[Demand | None, str]:

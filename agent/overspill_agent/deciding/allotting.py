@@ -234,7 +234,7 @@ class Allotment:
         return self._market.latency(options[0].template, options[0].template.zones[0])
 
     def _options(self, wish: _Wish, rest: Demand) -> tuple[Option, ...] | Refusal:
-        if self._policy.requires_mounts and (cwd := lacks_mount(wish.job.jobspec, self._snapshot.templates.values())):
+        if self._policy.requires_mounts and (cwd := lacks_mount(wish.job.cwd, self._snapshot.templates.values())):
             return Refusal(
                 Code.NO_MOUNT,
                 f"its working directory {cwd} lies under no mount of a template, and requires_mounts is set;"

@@ -21,13 +21,12 @@ def working_directory(jobspec: Mapping[str, Any]) -> str | None:
     return cwd if isinstance(cwd, str) and cwd else None
 
 
-def lacks_mount(jobspec: Mapping[str, Any], templates: Iterable[NodeKind]) -> str | None:
-    """Give the working directory that none of these templates shares with the lead; None if all is well.
+def lacks_mount(cwd: str | None, templates: Iterable[NodeKind]) -> str | None:
+    """Give the working directory if none of these templates shares it with the lead; None if all is well.
 
-    >>> lacks_mount({"attributes": {"system": {"cwd": "/home/ada"}}}, [])
+    >>> lacks_mount("/home/ada", [])
     '/home/ada'
     """
-    cwd = working_directory(jobspec)
     if cwd is None or any(_is_under(cwd, mount) for template in templates for mount in template.shared_directories):
         return None
     return cwd

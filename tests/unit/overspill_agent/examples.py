@@ -1,9 +1,11 @@
 """Values that hang together: a lead of two ranks with two slots of four. A test changes only what it is about."""
 
 import copy
+import json
 
 from overspill_agent.bursts import Burst, HistoryEntry
 from overspill_agent.deciding.demand import burstable_mark, duration_of, parse_demand
+from overspill_agent.deciding.mounts import working_directory
 from overspill_agent.deciding.slots import find_slots
 from overspill_agent.deciding.snapshot import Snapshot
 from overspill_agent.jobs import PendingJob
@@ -101,7 +103,8 @@ def make_job(jobid=1, nodes=4, *, urgency=16, problem="", **jobspec):
         priority=urgency,
         demand=None if problem else parse_demand(content),
         problem=problem,
-        jobspec=content,
+        jobspec_json=json.dumps(content).encode(),
+        cwd=working_directory(content),
         burstable=burstable_mark(content),
         duration_s=duration_of(content),
     )

@@ -27,9 +27,11 @@ BARE = make_template()
     ],
 )
 def test_lacks_mount_tells_the_directory_that_is_not_shared(cwd, templates, lacking):
-    jobspec = {"attributes": {"system": {} if cwd is None else {"cwd": cwd}}}
+    assert lacks_mount(cwd, templates) == lacking
 
-    assert lacks_mount(jobspec, templates) == lacking
+
+def test_working_directory_is_the_jobspecs_own():
+    assert working_directory({"attributes": {"system": {"cwd": "/home/ada"}}}) == "/home/ada"
 
 
 @pytest.mark.parametrize("jobspec", [{}, {"attributes": None}, {"attributes": {"system": {"cwd": 7}}}])
