@@ -85,7 +85,10 @@ class Clusters(Protocol):
         ...
 
     def operations(self, zone: str, name: str) -> tuple[ClusterOperation, ...]:
-        """Give the operations on a cluster of that name that the zone remembers, of clusters now gone too."""
+        """Give the operations on a cluster of that name that the zone remembers, of clusters now gone too.
+
+        Never a part of them: raises Unavailable if the zone did not answer, since what was deleted must not be made.
+        """
         ...
 
 

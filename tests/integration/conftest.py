@@ -300,7 +300,22 @@ class Lead:
         return self.cloud.cloud.timeline.first("log", message=message).facts
 
     def wait_for_job(self, jobid, state):
-        self.cloud.wait_until(lambda: self.cloud.call(self.lead.job(jobid)).state == state, f"job {jobid} {state}")
+        """Wait until a job is in a state; fail at once, with its exceptions, where it has ended in another."""
+        self.cloud.wait_until(lambda: self._is_job(jobid, state), f"job {jobid} {state}")
+
+    def _is_job(self, jobid, state):
+        found = self.cloud.call(self.lead.job(jobid))
+        if found.ended_at is not None and found.state not in (state, "CLEANUP"):
+            pytest.fail(f"job {jobid} is {found.state}, not {state}: {self._exceptions(jobid)}")
+        return found.state == state
+
+    def _exceptions(self, jobid):
+        """Give what Flux holds against a job."""
+        if isinstance(self.lead, RealLead):
+            return [line for line in self.flux("job", "eventlog", jobid).splitlines() if "exception" in line]
+        argv = [*PROGRAM, "attach", jobid]
+        shown = subprocess.run(argv, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
+        return [line for line in shown.stderr.splitlines() if "exception" in line]
 
     def cancel(self, jobid):
         program = ["flux"] if isinstance(self.lead, RealLead) else [*PROGRAM]

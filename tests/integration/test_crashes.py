@@ -165,7 +165,7 @@ def run(world, scenario, request, look):
     if failures := [event.error for event in world.events if event.kind is EventKind.FAILED]:
         first, *more = failures
         assert scenario.order == "backwards" or first.error_class == scenario.fault.ends
-        assert {error.code for error in more} <= {first.code, "name-being-deleted"}
+        assert {error.code for error in more} <= {first.code}
     assert "canary" not in f"{world.events}"
 
 

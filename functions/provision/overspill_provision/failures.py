@@ -103,14 +103,3 @@ def other_spec(cluster: Cluster) -> ConfigError:
         remedy="Find out what made it (gcloud container operations list); let the agent try again, as a new burst.",
         code="other-spec",
     )
-
-
-def being_deleted(name: str, complaints: tuple[Complaint, ...]) -> CloudError:
-    """Give the error for a cluster that is on its way out: what it failed by, if it did, as was told before."""
-    if complaints:
-        return of_complaints(complaints, f"cluster {name}")
-    return CloudError(
-        f"cluster {name} is being deleted: nothing is created under its name.",
-        remedy="Let the agent try again, as a new burst.",
-        code="name-being-deleted",
-    )

@@ -5,7 +5,7 @@ order. What it does not: nodes, networks, IAM, or what a Kubernetes API is; that
 """
 
 from overspill_local.faults.gke import CallError, Faults, FaultyCall, OperationFault, stockout
-from overspill_local.gke.control_plane import ClusterBackend, ClusterEvent, Endpoint
+from overspill_local.gke.backend import ClusterBackend, ClusterEvent, Endpoint
 from overspill_local.gke.server import GkeServer
 
 __all__ = [

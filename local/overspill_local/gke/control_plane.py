@@ -12,11 +12,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import grpc
 
@@ -31,6 +29,7 @@ from overspill_local.faults.gke import (
     OperationFault,
     SlowOperation,
 )
+from overspill_local.gke.backend import ClusterEvent
 from overspill_local.gke.operations import API, OperationLog, timestamp
 from overspill_local.gke.protobufs import (
     Cluster,
@@ -44,53 +43,14 @@ from overspill_local.gke.protobufs import (
 from overspill_local.gke.requests import ApiError, ClusterKey, Location
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from overspill_local.gke.backend import ClusterBackend, EventCallback
 
 log = logging.getLogger(__name__)
 
 VERSION: Final = "1.33.4-gke.1000"
 """The only Kubernetes version on offer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a cluster's Kubernetes API listens, and who vouches for its certificate."""
-
-    host_port: str
-    """HOST:PORT, which a client turns into https://HOST:PORT."""
-    ca_pem: bytes
-    dns_host_port: str = ""
-    """NAME:PORT of the same by a name, as a cluster's DNS endpoint; empty: it has none."""
-
-
-class ClusterBackend(Protocol):
-    """What brings a cluster's Kubernetes API up and down.
-
-    It is told names, not locations: two clusters of one name in two zones would meet in it.
-    """
-
-    async def up(self, cluster: ClusterMessage) -> Endpoint:
-        """Start the Kubernetes API of a google.container.v1.Cluster; return when it answers."""
-
-    async def resized(self, cluster: ClusterMessage) -> None:
-        """Learn that a node pool of a cluster that is up has another size."""
-
-    async def down(self, name: str) -> None:
-        """Stop it and everything that runs in it; a cluster that is not up is none the worse for it."""
-
-
-class ClusterEvent(StrEnum):
-    """What happens to clusters, for a timeline."""
-
-    PROVISIONING = "cluster-provisioning"
-    RUNNING = "cluster-running"
-    STOPPING = "cluster-stopping"
-    DELETED = "cluster-deleted"
-    ERROR = "cluster-error"
-
-
-EventCallback: TypeAlias = Callable[[ClusterEvent, str, str], None]
-"""Is told what happened, to the cluster of which name, and a detail for people. Must not raise or block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +90,20 @@ class ControlPlane:
         """Give the names of all clusters, in whatever state and location."""
         return tuple(cluster.name for cluster in self._clusters.values())
 
-    def list(self, parent: Location) -> tuple[list[ClusterMessage], list[str]]:
+    def list(self, parent: Location) -> tuple[list[ClusterMessage], tuple[str, ...]]:
         """Give the clusters in a location, or in all of them, and the zones that did not answer."""
-        missing = {zone for zone in self.faults.missing_zones if parent.holds(Location(parent.project, zone))}
+        missing = self.missing_zones(parent)
         clusters = [
             cluster
             for key, cluster in self._clusters.items()
             if parent.holds(key.location) and key.location.name not in missing
         ]
-        return clusters, sorted(missing)
+        return clusters, missing
+
+    def missing_zones(self, parent: Location) -> tuple[str, ...]:
+        """Give the zones of a location, or of all of them, that do not answer."""
+        missing = (zone for zone in self.faults.missing_zones if parent.holds(Location(parent.project, zone)))
+        return tuple(sorted(missing))
 
     def create(self, location: Location, wanted: ClusterMessage) -> OperationMessage:
         """Begin to create a cluster. Raises ApiError ALREADY_EXISTS."""

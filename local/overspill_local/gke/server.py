@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from overspill_local.faults.gke import CallError, Faults
     from overspill_local.faults.orders import FaultOrders
-    from overspill_local.gke.control_plane import ClusterBackend, ClusterEvent, EventCallback
+    from overspill_local.gke.backend import ClusterBackend, ClusterEvent, EventCallback
     from overspill_local.gke.protobufs import (
         ClusterMessage,
         OperationMessage,
@@ -145,8 +145,10 @@ class GkeServer:
         return operation
 
     def _list_operations(self, request: RequestMessage) -> Any:
-        operations = self._control_plane.operations.list(requests.parse_list_parent(request.parent))
-        return protobufs.ListOperationsResponse(operations=operations)
+        parent = requests.parse_list_parent(request.parent)
+        missing_zones = self._control_plane.missing_zones(parent)
+        operations = [o for o in self._control_plane.operations.list(parent) if o.zone not in missing_zones]
+        return protobufs.ListOperationsResponse(operations=operations, missing_zones=missing_zones)
 
     def _set_node_pool_size(self, request: RequestMessage) -> OperationMessage:
         key, pool = requests.parse_node_pool_name(request.name)

@@ -105,6 +105,11 @@ class GkeClusters:
         parent = self._parent(zone)
         with _translated(f"{parent}/operations"):
             listed = self._client.list_operations(parent=parent, **self._options)
+        if listed.missing_zones:
+            raise errors.Unavailable(
+                f"GKE has no answer of {', '.join(listed.missing_zones)} about operations on {name}.",
+                remedy="It is tried again.",
+            )
         # A link may name the project by its number and the zone as a zone: only its end is certain.
         wanted = f"/clusters/{name}"
         return tuple(_operation(item) for item in listed.operations if item.target_link.endswith(wanted))

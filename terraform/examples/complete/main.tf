@@ -42,7 +42,7 @@ locals {
       cores           = 8
       gpus            = 1
       memory_mib      = 65536
-      price_usd_per_h = 1.17
+      price_usd_per_h = 1.15
       zones           = ["${var.region}-a"]
     }
   }

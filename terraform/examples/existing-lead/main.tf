@@ -64,7 +64,7 @@ module "overspill" {
       cores           = 8
       gpus            = 1
       memory_mib      = 65536
-      price_usd_per_h = 1.17
+      price_usd_per_h = 1.15
       spot            = true
       zones           = ["${var.region}-a"]
     }

@@ -242,6 +242,14 @@ def test_operations_still_running_are_not_done(slow_clusters):
     assert (operation.kind, operation.is_done) == (OperationKind.CREATE, False)
 
 
+def test_operations_of_a_zone_that_does_not_answer_are_unavailable_not_empty(gke, clusters):
+    clusters.create(ZONE, spec())
+    gke.server.faults.missing_zones.add(ZONE)
+
+    with pytest.raises(Unavailable, match=ZONE):
+        clusters.operations(ZONE, NAME)
+
+
 def test_operations_on_other_clusters_are_left_out(slow_clusters):
     slow_clusters.create(ZONE, spec(name=f"x{NAME}"))
     slow_clusters.create("us-central1-b", spec())

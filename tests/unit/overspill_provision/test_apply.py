@@ -230,13 +230,29 @@ def test_provision_name_taken_by_others_is_told_and_left_alone(
     assert "delete" not in faults.calls
 
 
-def test_provision_cluster_being_deleted_is_told_and_left_alone(deliver, burst_request, publisher, clusters, faults):
+def test_provision_cluster_being_deleted_is_left_alone_without_a_word(
+    deliver, burst_request, publisher, clusters, faults
+):
     clusters.put(our_cluster(burst_request(), ClusterStatus.STOPPING))
 
     deliver(burst_request())
 
-    assert [event.error.code for event in publisher.events] == ["name-being-deleted"]
+    assert publisher.events == []
     assert "delete" not in faults.calls
+
+
+def test_provision_redelivered_while_its_own_deletion_runs_adds_no_second_cause(
+    deliver, burst_request, publisher, clusters, clock, limits
+):
+    clusters.put(our_cluster(burst_request(), ClusterStatus.PROVISIONING))
+    clock.sleep(limits.stockout_timeout_s)
+    with pytest.raises(NotYet, match="to be deleted"):
+        deliver(burst_request())  # GKE takes no order while it creates
+    clusters.put(our_cluster(burst_request(), ClusterStatus.STOPPING))
+
+    deliver(burst_request())
+
+    assert [event.error.code for event in publisher.events] == ["stockout"]
 
 
 def test_provision_redelivered_while_its_failed_cluster_is_deleted_repeats_the_failure(

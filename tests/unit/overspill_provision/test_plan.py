@@ -84,10 +84,10 @@ def cluster(request_):
         ((), True, GiveUp, "deadline-passed"),
         ((CREATED, DELETED), False, Ignore, None),
         ((CREATED, DELETED), True, Ignore, None),
-        ((CREATED, DELETING), False, GiveUp, "name-being-deleted"),
+        ((CREATED, DELETING), False, Ignore, None),
         ((STOCKED_OUT, DELETING), False, GiveUp, "stockout"),
         ((STOCKED_OUT,), False, GiveUp, "stockout"),
-        ((STOCKED_OUT, DELETED), False, Ignore, None),
+        ((STOCKED_OUT, DELETED), False, GiveUp, "stockout"),
     ],
 )
 def test_plan_without_cluster(request_, limits, operations, is_late, step, code):
@@ -120,6 +120,8 @@ def test_plan_without_cluster(request_, limits, operations, is_late, step, code)
         ("RUNNING", deployed(running=3, succeeded=1), False, Ignore),
         ("RUNNING", deployed(succeeded=4), False, Ignore),
         ("RUNNING", deployed(running=3, pending=1), True, Ignore),
+        ("STOPPING", None, False, Ignore),
+        ("STOPPING", None, True, Ignore),
     ],
 )
 def test_plan_with_cluster(request_, limits, cluster, status, objects, is_late, step):
@@ -134,7 +136,6 @@ def test_plan_with_cluster(request_, limits, cluster, status, objects, is_late, 
 @pytest.mark.parametrize(
     ("observed", "is_late", "expected"),
     [
-        (("STOPPING", None, ()), False, ("name-being-deleted", "internal", False)),
         (("STOPPING", None, (STOCKED_OUT,)), False, ("stockout", "capacity", False)),
         (("ERROR", None, (STOCKED_OUT,)), False, ("stockout", "capacity", True)),
         (("ERROR", None, ()), False, ("cluster-error", "boot", True)),
