@@ -21,6 +21,7 @@ from overspill_agent.deciding.renting import Renting
 from overspill_agent.deciding.sizing import Need
 from overspill_agent.deciding.waiting import LocalQueue
 from overspill_shared.idset import format_idset
+from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -165,12 +166,15 @@ class Allotment:
         """Give why a job waits that nothing has room for now; None if it gets new nodes. `could`: home may hold it."""
         demand = wish.demand
         options = self._options(wish, rest)
-        why = f"{demand.describe()} cannot run on the {len(self._snapshot.home)} ranks at home that are online"
         if could:
             start, why = self._wait(wish, options)
             self.has_home_jobs = self.has_home_jobs or isinstance(options, Refusal)
             if start is not None:
                 return Hold(Code.LOCAL_WAIT_SHORTER, why)
+        else:
+            home = len(self._snapshot.home)
+            are = "is" if home == 1 else "are"
+            why = f"{demand.describe()} cannot run on the {counted(home, 'rank')} at home that {are} online"
         if isinstance(options, Refusal):
             if not could and self._home.capacity(demand) >= demand.units:
                 return Hold(
@@ -268,7 +272,7 @@ def _in_flight(room: Room) -> Hold:
     state = burst.state if burst else ""
     return Hold(
         Code.IN_FLIGHT,
-        f"the burst of {room.base} nodes in the slot {room.slot.name} that is {state} has room for it",
+        f"the burst of {counted(room.base, 'node')} in the slot {room.slot.name} that is {state} has room for it",
         room.slot.name,
         burst.burst_id if burst else None,
         room.template.name,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from overspill_agent.deciding.constraints import check_constraint, rank_test, spell
+from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,17 +72,13 @@ class Demand:
 
     def describe(self) -> str:
         """Say it in words, for reasons."""
-        units = _counted(self.units, "node" if self.is_by_node else "slot")
-        needs = [_counted(self.cores_per_unit, "core")]
+        units = counted(self.units, "node" if self.is_by_node else "slot")
+        needs = [counted(self.cores_per_unit, "core")]
         if self.gpus_per_unit:
-            needs.append(_counted(self.gpus_per_unit, "GPU"))
+            needs.append(counted(self.gpus_per_unit, "GPU"))
         if self.memory_mib_per_unit:
             needs.append(f"{self.memory_mib_per_unit} MiB")
         return f"{units} of {' and '.join(needs)}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def burstable_mark(jobspec: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from overspill_agent.deciding.allotting import Allotment, Hold
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.matching import Market
+from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
     from overspill_agent.deciding.policy import Policy
@@ -87,15 +88,16 @@ def _rent(allotment: Allotment, room: Room) -> Decision:
     codes = {need.code for need in room.needs}
     code = Code.NEVER_FITS_LOCALLY if Code.NEVER_FITS_LOCALLY in codes else Code.BREAK_EVEN
     first = next(need for need in room.needs if need.code is code)
-    others = f"; {len(room.needs) - 1} more jobs share it" if len(room.needs) > 1 else ""
+    more = len(room.needs) - 1
+    others = f"; {counted(more, 'more job')} {'shares' if more == 1 else 'share'} it" if more else ""
     nodes = room.nodes
     if room.burst is None:
         what = (
-            f"{nodes} nodes of the template {room.template.name} in {room.zone} are requested for the slot"
-            f" {room.slot.name}"
+            f"{counted(nodes, 'node')} of the template {room.template.name} in {room.zone}"
+            f" {'is' if nodes == 1 else 'are'} requested for the slot {room.slot.name}"
         )
     else:
-        what = f"the burst in the slot {room.slot.name} grows from {room.base} to {nodes} nodes"
+        what = f"the burst in the slot {room.slot.name} grows from {room.base} to {counted(nodes, 'node')}"
     probe = "; it failed there before, and this is to show whether it works again" if room.is_probe else ""
     return Decision(
         kind=DecisionKind.REQUEST if room.burst is None else DecisionKind.GROW,

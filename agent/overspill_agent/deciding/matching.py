@@ -14,6 +14,7 @@ from overspill_agent.deciding.constraints import rank_test
 from overspill_agent.deciding.decisions import Code
 from overspill_agent.deciding.latency import Latency, new_burst_latency
 from overspill_agent.deciding.spending import sortable_price
+from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
     from overspill_agent.deciding.demand import Demand
@@ -185,7 +186,7 @@ class Market:
             return Refusal(Code.PRICE_UNKNOWN, f"the template {kind.name} has no price, and allow_unknown_price is off")
         nodes = self.least_nodes(demand, slot, kind)
         if nodes is None:
-            return Refusal(Code.TOO_LARGE, f"the slot {slot.name} has {slot.size} nodes")
+            return Refusal(Code.TOO_LARGE, f"the slot {slot.name} has {counted(slot.size, 'node')}")
         return Option(slot=slot, template=kind, shape=shape, nodes=nodes)
 
     def _reach(self, demand: Demand, slot: Slot) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from overspill_agent.deciding.decisions import DecisionKind
+from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,8 +28,8 @@ def as_list(decisions: Iterable[Decision], ids: Sequence[int | str] | None = Non
 
 def _lines(decision: Decision, ids: Sequence[int | str] | None) -> tuple[RenderableType, RenderableType]:
     facts = (
-        f"job {_jobs(decision.jobs, ids)}" if decision.jobs else None,
-        None if decision.nodes is None else f"{decision.nodes} nodes",
+        f"job{'s' if len(decision.jobs) > 1 else ''} {_jobs(decision.jobs, ids)}" if decision.jobs else None,
+        None if decision.nodes is None else counted(decision.nodes, "node"),
         _where(decision),
         None if decision.reserve_usd is None else f"${decision.reserve_usd:.2f}",
         None if decision.eta_p50_s is None else f"ready in {decision.eta_p50_s:.0f}-{decision.eta_p90_s:.0f} s",
@@ -52,7 +53,7 @@ def as_text(job: str, decision: Decision) -> str:
         ("burst", decision.burst_id),
         ("reserved", None if decision.reserve_usd is None else f"${decision.reserve_usd:.2f}"),
         ("ready in", eta),
-        ("with it", f"{others} more jobs" if others else None),
+        ("with it", counted(others, "more job") if others else None),
     )
     return "\n".join([*lines, *(f"  {name}: {value}" for name, value in facts if value is not None)])
 

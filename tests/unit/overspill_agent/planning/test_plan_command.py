@@ -73,7 +73,7 @@ def test_explain_tells_what_is_decided_of_a_job_and_why(run, file):
 
     assert code == 0
     assert out.startswith("a: request, never-fits-locally\n  why: 4 nodes of 8 cores cannot run")
-    assert "with it: 1 more jobs" in out
+    assert "with it: 1 more job" in out
 
 
 def test_explain_as_json_gives_the_decision(run, file):
