@@ -1,8 +1,4 @@
-"""The `overspill` command: options in, exit codes out. No rule stands here, and nothing is imported that is not used.
-
-Exit codes: 0 done · 1 failed · 2 wrong usage or settings · 3 no Flux broker answers · 4 another agent serves the
-instance.
-"""
+"""The `overspill` command: options in, exit codes out. No rule stands here, and nothing is imported before its use."""
 
 from __future__ import annotations
 
@@ -25,6 +21,8 @@ if TYPE_CHECKING:
     from overspill_agent.agent_settings import AgentSettings
     from overspill_agent.deciding.decisions import Decision
 
+JSON_FLAG = "--json"
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NO_FLUX = 3
@@ -37,6 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 no Flux broker answers, 4 another agent serves"
+    " the instance.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -50,7 +50,7 @@ SnapshotOption = Annotated[
         "--snapshot", metavar="FILE", help="A snapshot as JSON (docs/deciding.md), - for standard input; not live."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JsonOption = Annotated[bool, typer.Option(JSON_FLAG, help="Print JSON, for scripts; an error too.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -70,9 +70,9 @@ def agent(
         bool, typer.Option("--once", help="Take in events and jobs, decide and act once, then exit (for cron).")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be decided now, do nothing, and exit.")
+        bool, typer.Option("--dry-run", help="Print what would be decided now, as `overspill plan` does, and exit.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option(JSON_FLAG, help="With --dry-run: print JSON, for scripts.")] = False,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="json or plain.")] = None,
 ) -> None:
@@ -84,11 +84,13 @@ def agent(
     deployment's public key (OVERSPILL_PUBLIC_KEY). Everything else has a default.
     """
     settings = _load_settings(config, {"log_level": log_level, "log_format": log_format})
-    from overspill_agent import wiring  # noqa: PLC0415 - keeps --help and --version quick
-
     if dry_run:
-        wiring.preview(settings, os.environ, lambda decisions: _print_decisions(decisions, as_json=as_json))
+        from overspill_agent.planning import plan_command  # noqa: PLC0415 - keeps --help and --version quick
+
+        plan_command.show(plan_command.of_instance(settings, os.environ), None, as_json=as_json)
     else:
+        from overspill_agent import wiring  # noqa: PLC0415
+
         wiring.serve(settings, os.environ, is_once=once)
 
 
@@ -190,8 +192,10 @@ app.command()(trace)
 def frobnicator() -> None:
     """Print the path of the ingest frobnicator, for the lead's broker.toml.
 
-    * `[ingest.frobnicator]`
-    * `plugins = ["PATH", "defaults", "constraints"]`
+    ```toml
+    [ingest.frobnicator]
+    plugins = ["PATH", "defaults", "constraints"]
+    ```
 
     It puts burstable jobs that name no queue into the queue `burst`.
     """
@@ -204,12 +208,17 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command with these arguments and give its exit code; errors go to standard error."""
+    """Run the command with these arguments and give its exit code.
+
+    Errors go to standard error; where JSON was asked for, to standard output too, as `{"error": …}`.
+    """
     try:
         app(arguments, prog_name="overspill", standalone_mode=True)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else EXIT_FAILED
     except OverspillError as exc:
+        if JSON_FLAG in arguments:
+            typer.echo(json.dumps({"error": _as_json(exc)}, indent=2))
         Console(stderr=True, highlight=False).print(_explain(exc), soft_wrap=True, markup=False)
         return _exit_code(exc)
     return 0
@@ -221,6 +230,10 @@ def _exit_code(error: OverspillError) -> int:
     if isinstance(error, FluxUnavailable):
         return EXIT_NO_FLUX
     return EXIT_ALREADY_SERVED if isinstance(error, AlreadyServed) else EXIT_FAILED
+
+
+def _as_json(error: OverspillError) -> dict[str, str]:
+    return {"class": error.error_class, "code": error.code, "text": error.text, "remedy": error.remedy}
 
 
 def _explain(error: OverspillError) -> str:
@@ -243,17 +256,6 @@ def _decided(snapshot: Path | None, config: Path | None) -> tuple[tuple[Decision
     if snapshot is not None:
         return plan_command.of_file(snapshot)
     return plan_command.of_instance(_load_settings(config, {}), os.environ), None
-
-
-def _print_decisions(decisions: tuple[Decision, ...], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"decisions": [decision.as_json() for decision in decisions]}, indent=2))
-        return
-    for decision in decisions:
-        about = decision.burst_id or ", ".join(str(job) for job in decision.jobs)
-        typer.echo(f"{decision.kind.value:14} {decision.code.value:20} {about}: {decision.reason}")
-    if not decisions:
-        typer.echo("nothing to decide: no burstable job waits, and no burst needs anything")
 
 
 def _write_new(file: Path, content: bytes, *, mode: int) -> None:

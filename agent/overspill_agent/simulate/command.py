@@ -173,7 +173,7 @@ def _show(recorded: Trace, scenario: Scenario, results: list[tuple[Run, Summary]
     from overspill_agent.simulate.report import in_words  # noqa: PLC0415
     from overspill_agent.simulate.table import as_table  # noqa: PLC0415
 
-    span_s = recorded.jobs[-1].submitted_at if recorded.jobs else 0.0
+    span_s = recorded.jobs[-1].submitted_at
     slots = ", ".join(f"{name} of {size}" for name, size in scenario.slots.items())
     console = Console(highlight=False)
     console.print(

@@ -24,8 +24,19 @@ _GZIP: Final = b"\x1f\x8b"
 def load_trace(file: Path, *, processors_per_node: int = 1) -> Trace:
     """Read a trace from a file, or the shipped example of this name if there is no such file.
 
-    Raises ConfigError if there is neither, or if the file is no trace.
+    Raises ConfigError if there is neither, if the file is no trace, or if there is no job in it.
     """
+    trace = _load(file, processors_per_node)
+    if not trace.jobs:
+        raise ConfigError(
+            f"{file} has no job that ran ({trace.skipped} are left out).",
+            remedy="Give a log in which jobs have a size, a submission and a run time; see docs/simulate.md.",
+            code="trace",
+        )
+    return trace
+
+
+def _load(file: Path, processors_per_node: int) -> Trace:
     if not file.exists() and str(file) in EXAMPLES:
         text = resources.files("overspill_agent.simulate").joinpath("traces", f"{file}.jsonl").read_text("utf-8")
         return read_json_lines(text.splitlines(), name=str(file))

@@ -6,7 +6,6 @@ import stat
 import pytest
 
 from overspill_agent import cli, flux_frobnicator
-from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_shared import __version__, sealing
 from overspill_shared.errors import AlreadyServed, ConfigError, FluxError, FluxUnavailable, Unavailable
 from overspill_shared.log import PACKAGES
@@ -171,6 +170,22 @@ def test_exit_code_tells_scripts_what_failed(error, code):
     assert cli._exit_code(error) == code
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["plan"], "flux-unavailable"), (["status"], "flux-unavailable"), (["doctor", "-c", "no.toml"], "settings")],
+)
+def test_error_where_json_was_asked_for_is_json_and_is_told_a_person_too(run, environ, arguments, code):
+    environ("FLUX_URI", NOWHERE)
+
+    exit_code, out, err = run(*arguments, "--json")
+
+    error = json.loads(out)["error"]
+    assert set(error) == {"class", "code", "text", "remedy"}
+    assert (exit_code, error["code"]) == (2 if code == "settings" else 3, code)
+    assert error["text"] in err
+    assert error["remedy"] in err
+
+
 def test_explain_without_a_remedy_says_the_error_alone():
     assert cli._explain(Unavailable("it is gone.")) == "overspill: it is gone."
 
@@ -217,33 +232,3 @@ def test_frobnicator_prints_where_the_plugin_is(run):
     code, out, _ = run("frobnicator")
 
     assert (code, out) == (0, f"{flux_frobnicator.__file__}\n")
-
-
-DECISIONS = (
-    Decision(kind=DecisionKind.HOLD, code=Code.FITS_NOW, reason="it fits", jobs=(7, 8)),
-    Decision(kind=DecisionKind.DRAIN, code=Code.IDLE, reason="it is idle", burst_id="b" * 32, ranks=frozenset({2, 3})),
-)
-
-
-def test_print_decisions_is_one_line_each(capsys):
-    cli._print_decisions(DECISIONS, as_json=False)
-
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.split(maxsplit=2) == ["hold", "fits-now", "7, 8: it fits"]
-    assert second.split(maxsplit=2) == ["drain", "idle", "b" * 32 + ": it is idle"]
-
-
-def test_print_decisions_as_json_is_for_scripts(capsys):
-    cli._print_decisions(DECISIONS, as_json=True)
-
-    content = json.loads(capsys.readouterr().out)
-    assert [decision["code"] for decision in content["decisions"]] == ["fits-now", "idle"]
-    assert content["decisions"][1]["ranks"] == "2-3"
-
-
-def test_print_decisions_without_any_says_so(capsys):
-    cli._print_decisions((), as_json=False)
-    assert "nothing to decide" in capsys.readouterr().out
-
-    cli._print_decisions((), as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"decisions": []}

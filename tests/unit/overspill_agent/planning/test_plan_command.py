@@ -56,7 +56,7 @@ def test_plan_without_anything_to_decide_says_so(run, file):
     ],
 )
 def test_plan_of_a_wrong_file_exits_2_naming_the_key(run, file, content, named):
-    code, out, err = run("plan", "--snapshot", file(content), "--json")
+    code, out, err = run("plan", "--snapshot", file(content))
 
     assert (code, out) == (2, "")
     assert named in err

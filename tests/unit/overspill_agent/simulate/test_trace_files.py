@@ -54,3 +54,12 @@ def test_what_cannot_be_read_is_named(tmp_path, content):
         load_trace(file)
 
     assert str(file) in caught.value.text
+
+
+@pytest.mark.parametrize("content", ["", "; MaxNodes: 4\n", '{"overspill_trace": 1, "nodes": 4}\n'])
+def test_a_trace_without_a_job_is_refused(tmp_path, content):
+    file = tmp_path / "log.swf"
+    file.write_text(content)
+
+    with pytest.raises(ConfigError, match="has no job that ran"):
+        load_trace(file)
