@@ -5,7 +5,7 @@ Each field's description is its documentation. Nothing here acts on a setting.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,7 +19,7 @@ from overspill_shared.settings import load
 from overspill_shared.templates import NodeShape, Template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from overspill_agent.ports import InstanceFacts
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 DEFAULT_APP_IMAGE: Final = "rockylinux:9"
 DEFAULT_VIEW_IMAGE: Final = "ghcr.io/converged-computing/flux-view-rocky:tag-9"
 """The Flux Operator's own."""
-
-Seconds = Annotated[float, Field(gt=0, le=30 * 24 * 3600)]
 
 
 class SlotSettings(BaseModel):
@@ -100,8 +98,8 @@ class AgentSettings(PolicySettings):
         prices = shipped()
         return {name: _priced(template, prices) for name, template in named.items()}
 
-    def sealing_key(self, read: Any) -> str:
-        """Give the public key's line; `read` reads the file.
+    def sealing_key(self, read: Callable[[str], str]) -> str:
+        """Give the public key's line; `read` gives the text of a file, or raises OSError.
 
         Raises ConfigError if there is none, or it is none.
         """

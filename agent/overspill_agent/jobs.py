@@ -76,11 +76,6 @@ class PendingJob:
         return jobspec
 
     @property
-    def asks(self) -> Demand | str:
-        """What it asks for, or why that cannot be read: jobs with the same are decided alike."""
-        return self.problem if self.demand is None else self.demand
-
-    @property
     def wished_urgency(self) -> int:
         """The urgency that its user gave it, whatever we made of it."""
         return self.urgency if self.lowered_from is None or not self.is_lowered else self.lowered_from

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 KEPT_GONE: Final = 20
-"""Bursts that are gone and still shown by `overspill status`; also what cool-down looks back on."""
+"""Bursts that are gone and still on record: `overspill status` shows them, and jobs that did not start there rest."""
 
 
 R = TypeVar("R", bound=BaseModel)

@@ -30,8 +30,6 @@ NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 
 MAX_LABEL_VALUE: Final = 63
 """Kubernetes and GKE: longest label value."""
-MAX_POD_PREFIX: Final = 52
-"""A MiniCluster is an indexed Job: `<name>-<index>` must stay a host name of at most 63 characters."""
 
 LABEL_OURS: Final = "overspill"
 LABEL_DEPLOYMENT: Final = "deployment"

@@ -58,14 +58,6 @@ class Demand:
             found = min(found, memory_mib // self.memory_mib_per_unit)
         return found
 
-    def units_on(self, rank: RankResources, host: str) -> int:
-        """Give how many of its units an empty rank could hold; 0 where the constraint forbids the rank."""
-        if rank.cores < self.cores_per_unit or rank.gpus < self.gpus_per_unit:
-            return 0
-        if not self.may_run_on(rank, host):
-            return 0
-        return self.units_in(rank.cores, rank.gpus)
-
     def may_run_on(self, rank: RankResources, host: str) -> bool:
         """Tell whether the constraint lets it run on a rank."""
         return rank_test(self.constraint_text)(rank, host)

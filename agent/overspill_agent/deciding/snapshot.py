@@ -90,11 +90,6 @@ class Snapshot:
             if burst.state not in NOT_RUNNING and (burst.state is not BurstState.DRAINING or burst.can_be_kept)
         )
 
-    @cached_property
-    def capacity_ranks(self) -> tuple[tuple[Burst, Ranks], ...]:
-        """The bursts of `capacity`, each with the ranks that it adds to those at home."""
-        return tuple((burst, burst.usable_ranks - self.home) for burst in self.capacity())
-
     def live(self) -> tuple[Burst, ...]:
         """The bursts that something may still exist of: they hold their slot."""
         return tuple(burst for burst in self.bursts if burst.state is not BurstState.GONE)

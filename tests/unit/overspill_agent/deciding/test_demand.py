@@ -123,15 +123,15 @@ def test_parse_demand_with_an_undecidable_constraint_raises_naming_it(constraint
         pytest.param(demand(units=3, cores_per_unit=0, gpus_per_unit=1), 1, 2, 2, id="gpus alone"),
     ],
 )
-def test_units_on_a_rank_gives_how_many_it_holds(wanted, cores, gpus, units):
-    assert wanted.units_on(rank_resources(0, "lead-0", cores=cores, gpus=gpus), "lead-0") == units
+def test_units_in_a_node_are_as_many_as_it_holds(wanted, cores, gpus, units):
+    assert wanted.units_in(cores, gpus) == units
 
 
-def test_units_on_a_forbidden_rank_gives_none():
+def test_demand_may_run_where_its_constraint_lets_it():
     wanted = demand(constraint={"properties": ["burst"]})
 
-    assert wanted.units_on(rank_resources(0, "lead-0"), "lead-0") == 0
-    assert wanted.units_on(rank_resources(4, "burst-0-2"), "burst-0-2") == 1
+    assert not wanted.may_run_on(rank_resources(0, "lead-0"), "lead-0")
+    assert wanted.may_run_on(rank_resources(4, "burst-0-2"), "burst-0-2")
 
 
 @given(
@@ -145,8 +145,8 @@ def test_units_on_a_forbidden_rank_gives_none():
     cores=st.integers(0, 99),
     gpus=st.integers(0, 9),
 )
-def test_units_on_any_rank_never_take_more_than_it_has(wanted, cores, gpus):
-    units = wanted.units_on(rank_resources(0, "lead-0", cores=cores, gpus=gpus), "lead-0")
+def test_units_in_any_node_never_take_more_than_it_has(wanted, cores, gpus):
+    units = wanted.units_in(cores, gpus)
 
     assert 0 <= units * wanted.cores_per_unit <= cores
     assert 0 <= units * wanted.gpus_per_unit <= gpus
