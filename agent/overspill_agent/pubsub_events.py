@@ -15,7 +15,8 @@ from google.cloud import pubsub_v1
 from overspill_shared import names
 from overspill_shared.adapters.credentials import credentials_needed
 from overspill_shared.errors import CloudError, MalformedMessage, NotFound, PermissionDenied, Unavailable
-from overspill_shared.messages import BurstEvent, decode
+from overspill_shared.messages import BurstEvent
+from overspill_shared.wire_format import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from google.api_core import exceptions as google_errors
 
 from overspill_local.topics import CALL_TIMEOUT_S, publisher_client
-from overspill_shared.messages import Sweep, encode
+from overspill_shared.messages import Sweep
+from overspill_shared.wire_format import encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from overspill_shared.envelope import Envelope, parse_envelope
 from overspill_shared.errors import MalformedMessage, RequestRefused
 from overspill_shared.log import about_burst
-from overspill_shared.messages import BurstRequest, EventKind, Message, TeardownRequest, decode
+from overspill_shared.messages import BurstRequest, EventKind, Message, TeardownRequest
 from overspill_shared.reporting import Reporter, Subject
+from overspill_shared.wire_format import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,20 +1,20 @@
-"""The messages that travel between agent and functions, and how they become bytes and attributes.
+"""The messages that travel between agent and functions.
 
 Frozen pydantic models; a field's description is its documentation and ends in docs/messages/*.json. Times are epoch
-seconds. No model carries a key in the clear: keys travel in `sealed_keys` (see `sealing`). What a receiver does with
-a message is not said here, and neither are limits: those are the functions' settings.
+seconds. No model carries a key in the clear: keys travel in `sealed_keys` (see `sealing`). How a message becomes bytes
+is `wire_format`'s. What a receiver does with it is not said here, and neither are limits: those are the functions'
+settings.
 """
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
-from typing import Any, ClassVar, Final, NoReturn, TypeVar
+from typing import Any, ClassVar, Final
 
-from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from overspill_shared import names
-from overspill_shared.errors import ErrorClass, MalformedMessage, OverspillError
+from overspill_shared.errors import ErrorClass, OverspillError
 from overspill_shared.fields import (
     BurstId,
     Count,
@@ -31,9 +31,6 @@ from overspill_shared.templates import Template
 
 SCHEMA_VERSION: Final = "1.0"
 """MAJOR.MINOR: a receiver refuses another major, and ignores fields of a newer minor that it does not know."""
-
-MAX_MESSAGE_BYTES: Final = 10_000_000
-"""Pub/Sub refuses more (quotas: publish request size 10 MB)."""
 
 
 class Lead(Frozen):
@@ -274,8 +271,6 @@ class BurstEvent(_BurstMessage):
 
 MESSAGES: Final[tuple[type[Message], ...]] = (BurstRequest, TeardownRequest, LeaseRenewal, Sweep, BurstEvent)
 
-M = TypeVar("M", bound=Message)
-
 
 def event_id(burst: str, kind: EventKind, revision: int, occasion: str = "") -> str:
     """Give an event's id: the same report about the same burst has the same one, whoever repeats it."""
@@ -291,73 +286,4 @@ def event_error(error: OverspillError) -> EventError:
             "text": error.text[:4000],
             "remedy": error.remedy[:2000],
         }
-    )
-
-
-def encode(message: Message) -> tuple[bytes, dict[str, str]]:
-    """Give a message's body and attributes.
-
-    Raises MalformedMessage if it is larger than Pub/Sub takes.
-    """
-    body = message.model_dump_json(by_alias=True).encode()
-    attributes = message.attributes()
-    size = len(body) + sum(len(key) + len(value) for key, value in attributes.items())
-    if size > MAX_MESSAGE_BYTES:
-        raise MalformedMessage(
-            f"{type(message).__name__} has {size} bytes; Pub/Sub takes at most {MAX_MESSAGE_BYTES}.",
-            remedy="Gather fewer jobs into one burst, or shorten their jobspecs.",
-            code="message-too-large",
-        )
-    return body, attributes
-
-
-def decode(model: type[M], body: bytes) -> M:
-    """Read a message.
-
-    Raises MalformedMessage naming every field that is wrong, or the version that is not ours.
-    """
-    try:
-        content = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
-        raise MalformedMessage(
-            f"{model.__name__} is not JSON: {exc}.",
-            remedy="Publish the JSON of docs/messages.",
-            code="not-json",
-        ) from None
-    if not isinstance(content, dict):
-        raise MalformedMessage(
-            f"{model.__name__} is not a JSON object.",
-            remedy="Publish the JSON of docs/messages.",
-            code="not-an-object",
-        )
-    _check_version(model, content)
-    try:
-        return model.model_validate(content)
-    except ValidationError as exc:
-        raise MalformedMessage(
-            f"{model.__name__} has wrong fields: {_fields(exc)}.",
-            remedy="Compare with docs/messages, and the versions of agent and functions.",
-            code="wrong-fields",
-        ) from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _check_version(model: type[Message], content: dict[str, Any]) -> None:
-    version = str(content.get("schema_version", ""))
-    if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
-        raise MalformedMessage(
-            f"{model.__name__} has schema_version {version[:20]!r}, this side reads {SCHEMA_VERSION}.",
-            remedy="Install agent and functions of the same release.",
-            code="unknown-schema-version",
-        )
-
-
-def _fields(error: ValidationError) -> str:
-    """Name each wrong field and why, without its value: a value may be anything, a key included."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'message'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_input=False)[:10]
     )

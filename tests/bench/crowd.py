@@ -10,8 +10,9 @@ from tests.conftest import make_burst_request
 from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud
 from overspill_local.topics import Redelivery, publisher_client
 from overspill_shared import names, sealing
-from overspill_shared.messages import TeardownRequest, encode
+from overspill_shared.messages import TeardownRequest
 from overspill_shared.secrets import Secret
+from overspill_shared.wire_format import encode
 
 BURSTS = 50
 INSTANCES = 3

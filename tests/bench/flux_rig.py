@@ -29,7 +29,8 @@ from overspill_shared.broker_toml import build_burst_config
 from overspill_shared.errors import OverspillError
 from overspill_shared.hostlist import compress
 from overspill_shared.lead_config import RankGroup, Scheduler, resource_set
-from overspill_shared.messages import BurstEvent, BurstRequest, EventKind, decode, encode, event_error, event_id
+from overspill_shared.messages import BurstEvent, BurstRequest, EventKind, event_error, event_id
+from overspill_shared.wire_format import decode, encode
 
 PROJECT = "bench"
 DEADLINE_S = 60

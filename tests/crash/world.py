@@ -18,7 +18,8 @@ from overspill_shared import names
 from overspill_shared.clusters import USABLE
 from overspill_shared.delivery import Inbox
 from overspill_shared.errors import CloudError, NotYet, Unavailable
-from overspill_shared.messages import BurstEvent, BurstRequest, EventKind, TeardownRequest, encode
+from overspill_shared.messages import BurstEvent, BurstRequest, EventKind, TeardownRequest
+from overspill_shared.wire_format import encode
 from overspill_teardown.apply import Policy as TeardownPolicy
 from overspill_teardown.apply import Ports as TeardownPorts
 from overspill_teardown.apply import teardown

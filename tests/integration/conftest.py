@@ -22,7 +22,8 @@ from overspill_local.demo.standin_lead import PROGRAM
 from overspill_local.free_port import free_port
 from overspill_local.topics import Redelivery, publisher_client, subscriber_client
 from overspill_shared import names, sealing
-from overspill_shared.messages import BurstEvent, TeardownRequest, decode, encode
+from overspill_shared.messages import BurstEvent, TeardownRequest
+from overspill_shared.wire_format import decode, encode
 
 WAIT_S = 60
 

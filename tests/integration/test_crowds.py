@@ -13,7 +13,7 @@ from overspill_local.function_processes import provision
 from overspill_local.readiness import http_answers
 from overspill_local.topics import Redelivery
 from overspill_shared import names
-from overspill_shared.messages import encode
+from overspill_shared.wire_format import encode
 
 CROWD = 12
 

@@ -4,7 +4,7 @@ import pytest
 
 from overspill_local.topics import Redelivery
 from overspill_shared import names
-from overspill_shared.messages import encode
+from overspill_shared.wire_format import encode
 
 
 def test_burst_requested_and_torn_down_leaves_nothing(cloud, request_here, teardown_of):

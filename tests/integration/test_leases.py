@@ -13,7 +13,8 @@ from overspill_shared.adapters.cluster_access import open_access
 from overspill_shared.adapters.gcp_clients import cluster_manager_client
 from overspill_shared.adapters.system_clock import SystemClock
 from overspill_shared.function_settings import load_for_function
-from overspill_shared.messages import LeaseRenewal, Sweep, TeardownReason, TeardownRequest, encode
+from overspill_shared.messages import LeaseRenewal, Sweep, TeardownReason, TeardownRequest
+from overspill_shared.wire_format import encode
 from overspill_teardown.apply import Policy, Ports
 from overspill_teardown.settings import TeardownSettings
 from overspill_teardown.sweeping import sweep

@@ -16,7 +16,7 @@ from tests.terraform.offline import VARIABLES, plan_document
 
 from overspill_local.free_port import free_port
 from overspill_shared import names
-from overspill_shared.messages import encode
+from overspill_shared.wire_format import encode
 
 FUNCTIONS = ("provision", "teardown")
 INSTALL_S, START_S, DELIVERY_S = 110, 60, 60

@@ -11,7 +11,8 @@ from tests.terraform.plan_walk import Plan
 
 from overspill_shared import names
 from overspill_shared.adapters.gke_request import BURST_MAX_PODS_PER_NODE
-from overspill_shared.messages import Sweep, decode
+from overspill_shared.messages import Sweep
+from overspill_shared.wire_format import decode
 
 AGENT, PROVISION, TEARDOWN, PUSH, BUILD, NODES = "agent", "provision", "teardown", "push", "build", "nodes"
 GKE_MAX_PODS_PER_NODE = 128

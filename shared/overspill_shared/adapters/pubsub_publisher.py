@@ -12,7 +12,7 @@ from google.cloud import pubsub_v1
 
 from overspill_shared import errors, names
 from overspill_shared.adapters.credentials import credentials_needed
-from overspill_shared.messages import encode
+from overspill_shared.wire_format import encode
 
 if TYPE_CHECKING:
     from overspill_shared.messages import Message

@@ -9,7 +9,8 @@ import pytest
 
 from overspill_shared.adapters.pubsub_publisher import PubSubPublisher
 from overspill_shared.errors import NotFound, Unavailable
-from overspill_shared.messages import BurstEvent, decode
+from overspill_shared.messages import BurstEvent
+from overspill_shared.wire_format import decode
 
 
 @pytest.fixture

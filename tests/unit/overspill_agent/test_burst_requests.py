@@ -23,8 +23,9 @@ from overspill_agent.own_pod import PodFacts, Service, ServicePort, ServiceType
 from overspill_shared import names, sealing
 from overspill_shared.broker_toml import check_burst_config
 from overspill_shared.errors import ConfigError, SealError
-from overspill_shared.messages import BurstRequest, TeardownRequest, decode, encode
+from overspill_shared.messages import BurstRequest, TeardownRequest
 from overspill_shared.secrets import Secret
+from overspill_shared.wire_format import decode, encode
 
 CERT = Secret(b"canary-cert")
 DECISION = Decision(

@@ -4,7 +4,7 @@ from tests.unit.overspill_agent.examples import make_burst, make_event
 
 from overspill_agent.pubsub_events import stream_error, take_message
 from overspill_shared.errors import NotFound, PermissionDenied, Unavailable
-from overspill_shared.messages import encode
+from overspill_shared.wire_format import encode
 
 PATH = "projects/demo/subscriptions/overspill-events-lead"
 

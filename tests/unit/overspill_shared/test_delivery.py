@@ -7,7 +7,8 @@ import pytest
 from overspill_shared.delivery import Asking, Inbox, Telling
 from overspill_shared.errors import NotYet, RequestRefused, Unavailable
 from overspill_shared.log import current_burst
-from overspill_shared.messages import BurstRequest, LeaseRenewal, Sweep, TeardownRequest, encode
+from overspill_shared.messages import BurstRequest, LeaseRenewal, Sweep, TeardownRequest
+from overspill_shared.wire_format import encode
 
 BURST = "0123456789abcdef" * 2
 

@@ -8,6 +8,7 @@ from overspill_shared import messages as m
 from overspill_shared import names
 from overspill_shared.errors import ErrorClass
 from overspill_shared.volumes import Volume
+from overspill_shared.wire_format import decode, encode
 
 text = partial(st.from_regex, fullmatch=True)
 name = text(names.NAME_PATTERN)
@@ -144,10 +145,10 @@ every_model = pytest.mark.parametrize("model", m.MESSAGES, ids=lambda model: mod
 def test_encode_then_decode_gives_the_same_message(model, data):
     message = data.draw(by_model[model])
 
-    body, attributes = m.encode(message)
+    body, attributes = encode(message)
 
-    assert m.decode(model, body) == message
-    assert m.encode(m.decode(model, body)) == (body, attributes)
+    assert decode(model, body) == message
+    assert encode(decode(model, body)) == (body, attributes)
 
 
 @every_model

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.public import PublicKey, SealedBox
 
-from overspill_shared import log, messages, sealing
+from overspill_shared import log, sealing
 from overspill_shared.errors import ConfigError, ErrorClass, SealError
+from overspill_shared.messages import BurstRequest
 from overspill_shared.sealing import Binding, Keys, generate_keypair, parse_public_key, seal, unseal
 from overspill_shared.secrets import Secret
+from overspill_shared.wire_format import decode, encode
 
 BINDING = Binding(
     burst_id="0" * 32,
@@ -52,7 +54,7 @@ def test_unseal_gives_the_keys_that_were_sealed(keypair, cert, munge, binding):
 
 
 def test_unseal_opens_the_keys_of_a_request_that_travelled(burst_request, keypair, keys):
-    received = messages.decode(messages.BurstRequest, messages.encode(burst_request())[0])
+    received = decode(BurstRequest, encode(burst_request())[0])
 
     assert unseal(received.sealed_keys, Binding.of(received), keypair[1]).curve_cert == keys.curve_cert
 
@@ -206,7 +208,7 @@ def logged(**extra):
 
 def test_keys_show_up_in_no_text_that_leaves_the_process(burst_request, keys, keypair):
     request = burst_request()
-    body, attributes = messages.encode(request)
+    body, attributes = encode(request)
     with pytest.raises(SealError) as caught:
         unseal(request.sealed_keys, BINDING, keypair[1])
     opened = unseal(request.sealed_keys, Binding.of(request), keypair[1])
