@@ -10,10 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from overspill_agent.deciding.demand import Demand, burstable_mark, duration_of, parse_demand
+from overspill_agent.deciding.demand import Demand, burstable_mark, duration_of, parse_demand, shared
 from overspill_agent.deciding.mounts import working_directory
 from overspill_shared.idset import parse_idset
 
@@ -264,15 +263,9 @@ def _read(jobspec: Mapping[str, Any]) -> dict[str, Any]:
 def _read_demand(jobspec: Mapping[str, Any]) -> tuple[Demand | None, str]:
     """Give what a job needs, or None and what cannot be read."""
     try:
-        return _shared(parse_demand(jobspec)), ""
+        return shared(parse_demand(jobspec)), ""
     except (ValueError, AttributeError, TypeError) as exc:
         return None, str(exc)
-
-
-@lru_cache(maxsize=1024)
-def _shared(demand: Demand) -> Demand:
-    """Give one object for equal demands: a turn looks each job's up, and the same object is found at once."""
-    return demand
 
 
 def held_resources(resources: Mapping[str, Any]) -> dict[int, tuple[int, int]]:

@@ -44,8 +44,9 @@ def _let_pass(snapshot: Snapshot, demands: Iterable[Decision]) -> Iterable[Decis
     One that fits at home after all, an order to keep, gets its place back.
     """
     queues = snapshot.facts.scheduler == "simple"
-    codes = {jobid: decision.code for decision in demands for jobid in decision.jobs}
-    for job in snapshot.pending:
+    may_matter = [job for job in snapshot.pending if job.is_lowered or (queues and job.may_be_lowered)]
+    codes = {jobid: decision.code for decision in demands for jobid in decision.jobs} if may_matter else {}
+    for job in may_matter:
         code = codes.get(job.jobid)
         if code in _AT_HOME and job.is_lowered:
             yield Decision(

@@ -136,8 +136,10 @@ class Market:
     def least_nodes(self, demand: Demand, slot: Slot, kind: NodeKind) -> int | None:
         """Give how many of a slot's first nodes hold a job alone; None if all are too few."""
         each = self.shape(slot, kind).units(demand)
+        if not each:
+            return None
+        count = -(-demand.units // each)
         reach = self._reach(demand, slot)
-        count = -(-demand.units // each) if each else 0
         return reach[count - 1] + 1 if 0 < count <= len(reach) else None
 
     def shape(self, slot: Slot, kind: NodeKind) -> NodeShape:
@@ -163,31 +165,52 @@ class Market:
                 "its constraint lets it run on no burst node: it asks for hosts, ranks or properties that none has",
             )
         tried = [
-            self._option(demand, slot, kind)
-            for slot in slots
-            for kind in self._kinds[slot.template]
-            if hints.template in (None, kind.name)
+            (slot, kind) for slot in slots for kind in self._kinds[slot.template] if hints.template in (None, kind.name)
         ]
-        found = [option for option in tried if isinstance(option, Option)]
+        found = [
+            Option(slot=slot, template=kind, shape=self.shape(slot, kind), nodes=nodes)
+            for slot, kind in tried
+            if self._may_be_used(kind) and (nodes := self.least_nodes(demand, slot, kind)) is not None
+        ]
         if found:
             return tuple(sorted(found, key=_order))
-        return _worst([refusal for refusal in tried if isinstance(refusal, Refusal)], demand, hints)
+        return self._nearest(tried, demand, hints)
 
-    def _option(self, demand: Demand, slot: Slot, kind: NodeKind) -> Option | Refusal:
-        if kind.spot and not self._policy.allow_spot:
-            return Refusal(Code.NO_TEMPLATE, f"the template {kind.name} is of spot nodes, and allow_spot is off")
-        shape = self.shape(slot, kind)
-        if not shape.units(demand):
-            gpus = f", {shape.gpus} GPUs" if demand.gpus_per_unit else ""
-            return Refusal(
-                Code.NO_TEMPLATE, f"a node of {kind.name} has {shape.cores} cores{gpus} and {shape.memory_mib} MiB"
-            )
-        if kind.price_usd_per_h is None and not self._policy.allow_unknown_price:
-            return Refusal(Code.PRICE_UNKNOWN, f"the template {kind.name} has no price, and allow_unknown_price is off")
-        nodes = self.least_nodes(demand, slot, kind)
-        if nodes is None:
-            return Refusal(Code.TOO_LARGE, f"the slot {slot.name} has {counted(slot.size, 'node')}")
-        return Option(slot=slot, template=kind, shape=shape, nodes=nodes)
+    def _may_be_used(self, kind: NodeKind) -> bool:
+        policy = self._policy
+        is_priced = kind.price_usd_per_h is not None or policy.allow_unknown_price
+        return is_priced and (policy.allow_spot or not kind.spot)
+
+    def _nearest(self, tried: list[tuple[Slot, NodeKind]], demand: Demand, hints: Hints) -> Refusal:
+        """Give the refusal of what came nearest, with the reasons of all that came as near."""
+        codes = [self._why_not(demand, slot, kind) for slot, kind in tried]
+        for code in (Code.PRICE_UNKNOWN, Code.TOO_LARGE, Code.NO_TEMPLATE):
+            alike = [pair for pair, its in zip(tried, codes, strict=True) if its is code]
+            if alike:
+                reasons = "; ".join(dict.fromkeys(self._say(code, demand, *pair) for pair in alike[:_SHOWN]))
+                more = f"; and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
+                return Refusal(code, f"it needs {demand.describe()}; {reasons}{more}")
+        wished = f"the template {hints.template}, which its mark names" if hints.template else "a template"
+        return Refusal(Code.NO_TEMPLATE, f"no slot is filled by {wished}")
+
+    def _why_not(self, demand: Demand, slot: Slot, kind: NodeKind) -> Code:
+        """Give why a template in a slot is no option."""
+        if (kind.spot and not self._policy.allow_spot) or not self.shape(slot, kind).units(demand):
+            return Code.NO_TEMPLATE
+        return Code.TOO_LARGE if self._may_be_used(kind) else Code.PRICE_UNKNOWN
+
+    def _say(self, code: Code, demand: Demand, slot: Slot, kind: NodeKind) -> str:
+        match code:
+            case Code.PRICE_UNKNOWN:
+                return f"the template {kind.name} has no price, and allow_unknown_price is off"
+            case Code.TOO_LARGE:
+                return f"the slot {slot.name} has {counted(slot.size, 'node')}"
+            case _ if kind.spot and not self._policy.allow_spot:
+                return f"the template {kind.name} is of spot nodes, and allow_spot is off"
+            case _:
+                shape = self.shape(slot, kind)
+                gpus = f", {shape.gpus} GPUs" if demand.gpus_per_unit else ""
+                return f"a node of {kind.name} has {shape.cores} cores{gpus} and {shape.memory_mib} MiB"
 
     def _reach(self, demand: Demand, slot: Slot) -> tuple[int, ...]:
         """Give the positions of the slot's nodes on which a job may run."""
@@ -210,18 +233,6 @@ class Market:
 def _order(option: Option) -> tuple[float, float, int]:
     price = sortable_price(option.template.price_usd_per_h)
     return (price * option.nodes, price, min(option.slot.ranks, default=0))
-
-
-def _worst(refusals: list[Refusal], demand: Demand, hints: Hints) -> Refusal:
-    """Give the refusal of what came nearest, with all the reasons of its kind."""
-    for code in (Code.PRICE_UNKNOWN, Code.TOO_LARGE, Code.NO_TEMPLATE):
-        alike = [refusal for refusal in refusals if refusal.code is code]
-        if alike:
-            reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in alike[:_SHOWN]))
-            more = f"; and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
-            return Refusal(code, f"it needs {demand.describe()}; {reasons}{more}")
-    wished = f"the template {hints.template}, which its mark names" if hints.template else "a template"
-    return Refusal(Code.NO_TEMPLATE, f"no slot is filled by {wished}")
 
 
 _SHOWN = 3

@@ -38,10 +38,15 @@ class Pool:
             self._free[resources.rank] = (resources.cores, resources.gpus)
             self._alike.setdefault((kind, resources.cores, resources.gpus), {})[resources.rank] = None
         self._units: dict[Demand, dict[_Kind, int]] = {}
+        self._capacities: dict[Demand, int] = {}
 
     def capacity(self, demand: Demand) -> int:
         """Give how many of a demand's units all ranks could hold, were they free."""
-        return sum(units * self._size[kind] for kind, units in self._units_of(demand).items())
+        known = self._capacities.get(demand)
+        if known is None:
+            known = sum(units * self._size[kind] for kind, units in self._units_of(demand).items())
+            self._capacities[demand] = known
+        return known
 
     def available(self, demand: Demand, without: Collection[int] = ()) -> int:
         """Give how many of a demand's units fit now, on other ranks than some."""
@@ -93,7 +98,7 @@ class Pool:
         """Give another that is as this one is now."""
         other = Pool((), by_rank=False)
         other._kind_of, other._example, other._size = self._kind_of, self._example, self._size
-        other._units = self._units
+        other._units, other._capacities = self._units, self._capacities
         other._free = dict(self._free)
         other._alike = {key: dict(ranks) for key, ranks in self._alike.items()}
         return other

@@ -40,11 +40,13 @@ class Renting:
         live = snapshot.live()
         taken = snapshot.online | snapshot.drained
         self._used = {b.slot for b in live} | {s.name for s in snapshot.slots if taken & set(s.ranks)}
+        self._no_room = {slot.name: Refusal(Code.NO_SLOT, "", slot.name) for slot in snapshot.slots}
         self._bursts = len(live)
         self._nodes = sum(burst.size for burst in live)
         reserved = sum(_exposure_usd(snapshot, burst, now) for burst in live)
         self._budget = Budget(policy, snapshot.spent, reserved, now)
-        self._promises = {jobid: room for room in reversed(self.rooms) for jobid in room.burst_jobs}
+        self.promises = {jobid: room for room in reversed(self.rooms) for jobid in room.burst_jobs}
+        """The live burst that was rented for each job."""
 
     @property
     def added_nodes(self) -> int:
@@ -56,10 +58,6 @@ class Renting:
         """Whether nodes are rented for jobs that would fit at home."""
         rooms = (*self.rooms, *self.planned.values())
         return any(need.code is Code.BREAK_EVEN for room in rooms for need in room.needs)
-
-    def promised_to(self, jobid: int) -> Room | None:
-        """Give the live burst that was rented for a job."""
-        return self._promises.get(jobid)
 
     def find_free(self, demand: Demand, hints: Hints, lasts_s: float | None) -> Room | None:
         """Give the live burst that holds a job as it is, and take its room there."""
@@ -111,7 +109,7 @@ class Renting:
             return room
         more = room.missing(need.demand, option.nodes if need.demand.constraint else 0)
         if more is None or room.template.name != option.template.name:
-            return Refusal(Code.NO_SLOT, "", slot.name)
+            return self._no_room[slot.name]
         refusal = self._add(room, need, more)
         if refusal is None and slot.name not in self.planned:
             self.planned[slot.name] = room
@@ -121,7 +119,7 @@ class Renting:
     def _new_room(self, option: Option) -> Room | Refusal:
         slot, kind = option.slot, option.template
         if slot.name in self._used:
-            return Refusal(Code.NO_SLOT, "", slot.name)
+            return self._no_room[slot.name]
         opening = self._market.opening(kind)
         if isinstance(opening, Rest):
             return Refusal(opening.code, opening.reason, slot.name)

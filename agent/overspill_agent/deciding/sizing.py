@@ -96,7 +96,8 @@ class Room:
 
         `least_nodes` of the slot's first nodes are needed where the job's constraint names some of them.
         """
-        each = self.shape.units(demand)
+        is_full = not (self.growable or self._free or self._parts)
+        each = 0 if is_full else self.shape.units(demand)
         if not each:
             return None
         units = demand.units - self._shared_units(demand)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from overspill_agent.bursts import BEFORE_ACTIVE, Burst
 from overspill_agent.deciding.constraints import check_constraint
 from overspill_agent.deciding.decisions import Code, DecisionKind
-from overspill_agent.deciding.demand import Demand
+from overspill_agent.deciding.demand import Demand, shared
 from overspill_agent.deciding.latency import Experience
 from overspill_agent.deciding.slots import Slot
 from overspill_agent.deciding.snapshot import Snapshot
@@ -197,7 +197,7 @@ def _declared(file: SnapshotFile, slots: tuple[Slot, ...], templates: Mapping[st
 def _pending(number: int, job: FileJob) -> PendingJob:
     demand, problem = None, ""
     try:
-        demand = _demand(job)
+        demand = shared(_demand(job))
     except (ValueError, TypeError) as exc:
         problem = str(exc)
     return PendingJob(
