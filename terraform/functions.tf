@@ -100,6 +100,7 @@ resource "google_cloudfunctions2_function" "this" {
   depends_on = [
     google_artifact_registry_repository_iam_member.build_pushes,
     google_project_iam_member.build_logs,
+    google_project_iam_member.build_reads_copy,
     google_project_service.this,
     google_secret_manager_secret_iam_member.provision_opens,
     google_storage_bucket_iam_member.build_reads,

@@ -113,10 +113,11 @@ resource "google_project_iam_member" "build_logs" {
   member  = google_service_account.build.member
 }
 
-# Nodes: fetch images, write logs and metrics ----------------------------------------------------------------------------
+# Nodes: what GKE asks of any node's account (logs, metrics), and images -------------------------------------------------
 
 resource "google_project_iam_member" "nodes" {
-  for_each = toset(["roles/artifactregistry.reader", "roles/logging.logWriter", "roles/monitoring.metricWriter"])
+  # With less than its own role GKE complains of the account, and a cluster that complains is given up.
+  for_each = toset(["roles/artifactregistry.reader", "roles/container.defaultNodeServiceAccount"])
 
   project = local.burst_project
   role    = each.value

@@ -97,6 +97,9 @@ resource "google_compute_subnetwork_iam_member" "robots_use_subnetwork" {
   subnetwork = google_compute_subnetwork.burst.name
   role       = "roles/compute.networkUser"
   member     = each.value
+
+  # Its account is made when GKE is enabled.
+  depends_on = [google_project_service.burst]
 }
 
 resource "google_project_iam_member" "gke_uses_host" {
@@ -105,4 +108,6 @@ resource "google_project_iam_member" "gke_uses_host" {
   project = local.network_project
   role    = "roles/container.hostServiceAgentUser"
   member  = local.burst_robots["gke"]
+
+  depends_on = [google_project_service.burst]
 }

@@ -315,7 +315,7 @@ variable "iam_mode" {
 }
 
 variable "sweep_schedule" {
-  description = "When the sweep looks for bursts that outlived their right to exist, in cron's form."
+  description = "When the sweep looks for bursts that outlived their right to exist, in cron's form; at least once an hour, or the alert no_sweep rings."
   type        = string
   default     = "*/10 * * * *"
 

@@ -4,10 +4,11 @@ resource "google_service_account" "lead_nodes" {
   project      = var.project
   account_id   = "flux-lead-nodes"
   display_name = "Nodes of the Flux lead"
+  depends_on   = [google_project_service.lead]
 }
 
 resource "google_project_iam_member" "lead_nodes" {
-  for_each = toset(["roles/artifactregistry.reader", "roles/logging.logWriter", "roles/monitoring.metricWriter"])
+  for_each = toset(["roles/artifactregistry.reader", "roles/container.defaultNodeServiceAccount"])
 
   project = var.project
   role    = each.value

@@ -22,7 +22,7 @@ kubectl --namespace operator-system rollout status deployment/operator-controlle
 slots=()
 while read -r slot; do slots+=(--slot "$slot"); done <<<"$SLOTS"
 overspill init lead --name "$LEAD" --namespace "$LEAD_NAMESPACE" --size "$LEAD_NODES" --cores "$LEAD_CORES" \
-  "${slots[@]}" --project "$PROJECT" --service-account "$SERVICE_ACCOUNT" --service internal >/dev/null
+  "${slots[@]}" ${AGENT_IMAGE:+--agent-image "$AGENT_IMAGE"} --project "$PROJECT" --service-account "$SERVICE_ACCOUNT" --service internal >/dev/null
 cd lead
 printf '%s' "$AGENT_SETTINGS" >settings.toml
 

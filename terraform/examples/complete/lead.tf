@@ -11,6 +11,7 @@ resource "terraform_data" "lead" {
     local.templates,
     var.lead_nodes,
     var.lead_cores,
+    var.agent_image,
     module.overspill.agent_settings[local.lead],
     filesha256("${path.module}/lead.sh"),
   ]
@@ -26,6 +27,7 @@ resource "terraform_data" "lead" {
       LEAD_NAMESPACE  = local.namespace
       LEAD_NODES      = var.lead_nodes
       LEAD_CORES      = var.lead_cores
+      AGENT_IMAGE     = var.agent_image
       SERVICE_ACCOUNT = module.overspill.agent_service_account
       OPERATOR_URL    = module.overspill.operator_manifest.url
       OPERATOR_SHA256 = module.overspill.operator_manifest.sha256

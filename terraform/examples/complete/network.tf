@@ -6,11 +6,22 @@ locals {
   lead_tag = "flux-lead"
 }
 
+# The module enables what bursts need, in their project; this is what the lead's own network and cluster need before.
+resource "google_project_service" "lead" {
+  for_each = toset(["compute.googleapis.com", "container.googleapis.com", "iam.googleapis.com"])
+
+  project            = var.project
+  service            = each.value
+  disable_on_destroy = false
+}
+
 resource "google_compute_network" "hpc" {
   #checkov:skip=CKV2_GCP_18:Its firewall is the module's (burst nodes to the lead) and GKE's own.
   project                 = var.project
   name                    = "hpc"
   auto_create_subnetworks = false
+
+  depends_on = [google_project_service.lead]
 }
 
 resource "google_compute_subnetwork" "lead" {

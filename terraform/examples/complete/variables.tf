@@ -37,6 +37,12 @@ variable "burst_project" {
   default     = null
 }
 
+variable "agent_image" {
+  description = "The agent's image, as you pushed it (agent/deploy/README.md). Empty: the one that `overspill init` names."
+  type        = string
+  default     = ""
+}
+
 variable "lead_nodes" {
   description = "Nodes of the lead's own."
   type        = number

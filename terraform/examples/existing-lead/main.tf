@@ -7,7 +7,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = ">= 6.23, < 8.0"
+      version = ">= 6.43, < 8.0"
     }
   }
 }
