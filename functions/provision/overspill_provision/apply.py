@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from overspill_provision import failures, steps
 from overspill_provision.guardrails import check_request
+from overspill_provision.observing import Observer
 from overspill_provision.plan import is_ours, plan
-from overspill_provision.steps import Observed, Step
 from overspill_shared import names
 from overspill_shared.budget import Budget
-from overspill_shared.clusters import BURST_POOL, USABLE, Cluster, ClusterListing, ClusterStatus, OperationKind
+from overspill_shared.clusters import BURST_POOL, Cluster, ClusterStatus
 from overspill_shared.errors import AlreadyExists, CloudError, ConfigError, Conflict, OverspillError
 from overspill_shared.messages import EventKind
+from overspill_shared.refuse import Refuse
 from overspill_shared.sealing import Binding, Keys, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from overspill_provision.limits import Limits
-    from overspill_provision.steps import BurstObjects
+    from overspill_provision.steps import Step
     from overspill_shared.messages import BurstRequest
     from overspill_shared.ports import Clock, Clusters, KubernetesApi
     from overspill_shared.reporting import Reporter
@@ -86,10 +87,8 @@ class _Provisioning:
         self._ports = ports
         self._policy = policy
         self._budget = budget
-        self._connection: KubernetesApi | None = None
-        self._is_counted = False
+        self._observer = Observer(request, ports.clusters, ports.connect)
         self._is_given_up = False
-        self._may_run_jobs = True
         self._hindrance: CloudError | None = None
         self._last_logged = ""
 
@@ -100,8 +99,7 @@ class _Provisioning:
 
     def close(self) -> None:
         """Let go of the cluster."""
-        if self._connection is not None:
-            self._connection.close()
+        self._observer.close()
 
     def _advance(self) -> str | None:
         """Do one step; gives what to wait for before the next look, or None if there is nothing left to do."""
@@ -123,11 +121,12 @@ class _Provisioning:
         """Decide what becomes of a step that failed, or of a look that showed nothing (None)."""
         extra = {"code": error.code, "reason": str(error)}
         if isinstance(error, CloudError) and error.retryable:
-            if self._ports.clock.now() < self._request.deadline_at:
+            # A Deploy whose answer was lost may have made the MiniCluster: the next look shows it, or gives up.
+            if self._ports.clock.now() < self._request.deadline_at or isinstance(step, steps.Deploy):
                 log.warning("provision.retry", extra=extra)
                 self._hindrance = error
                 return error.text
-            if self._may_run_jobs:
+            if self._observer.may_run_jobs:
                 log.error("provision.blind", extra=extra)  # the agent sees its ranks, and has a deadline of its own
                 return None
         if isinstance(step, steps.ResizePool | steps.ResizeMiniCluster):
@@ -140,48 +139,10 @@ class _Provisioning:
     def _plan(self) -> Step:
         return plan(
             self._request,
-            self._observe(),
+            self._observer.look(),
             self._policy.limits,
             now=self._ports.clock.now(),
         )
-
-    def _observe(self) -> Observed:
-        zone, name = self._request.zone, self._cluster_name
-        cluster = self._ports.clusters.get(zone, name)
-        self._may_run_jobs = cluster is not None and cluster.status in USABLE
-        if cluster is None:
-            operations = self._ports.clusters.operations(zone, name)
-            is_ended = any(operation.kind is OperationKind.DELETE for operation in operations)
-            listing = None if is_ended else self._ports.clusters.list()
-            return Observed(cluster=None, operations=operations, listing=listing)
-        if not is_ours(self._request, cluster):
-            return Observed(cluster=cluster)
-        if cluster.status in (ClusterStatus.ERROR, ClusterStatus.STOPPING):
-            return Observed(cluster=cluster, operations=self._ports.clusters.operations(zone, name))
-        objects = self._observe_objects(cluster)
-        self._may_run_jobs = objects is not None and objects.size is not None
-        listing = self._count() if objects is None or objects.size is None else None
-        return Observed(cluster=cluster, objects=objects, listing=listing)
-
-    def _observe_objects(self, cluster: Cluster) -> BurstObjects | None:
-        if cluster.status not in USABLE or not cluster.endpoint:
-            return None
-        from overspill_provision.burst_objects import observe_objects  # noqa: PLC0415 - slow, and seldom needed
-
-        return observe_objects(self._request, self._kubernetes(cluster))
-
-    def _count(self) -> ClusterListing | None:
-        """List all clusters once a delivery, after ours was made: others may have been made at the same moment."""
-        if self._is_counted:
-            return None
-        listing = self._ports.clusters.list()
-        self._is_counted = not listing.missing_zones
-        return listing
-
-    def _kubernetes(self, cluster: Cluster) -> KubernetesApi:
-        if self._connection is None:
-            self._connection = self._ports.connect(cluster)
-        return self._connection
 
     def _log(self, step: Step) -> None:
         """Log a decision, once while it stays the same."""
@@ -219,7 +180,7 @@ class _Provisioning:
                 is_late = step.error.code == failures.TOO_LATE
                 error = self._hindrance if is_late and self._hindrance else step.error
                 return self._give_up(error, delete_cluster=step.delete_cluster)
-            case steps.Refuse():
+            case Refuse():
                 raise step.error
             case steps.Ignore():
                 pass
@@ -245,7 +206,7 @@ class _Provisioning:
         deploy(
             self._request,
             self._keys,
-            self._kubernetes(step.cluster),
+            self._observer.kubernetes(step.cluster),
             Installation(
                 operator=self._ports.operator(),
                 deadman_image=self._policy.deadman_image,
@@ -261,7 +222,7 @@ class _Provisioning:
         from overspill_provision.burst_objects import resize  # noqa: PLC0415 - slow, and seldom needed
 
         has_pools = step.cluster.pool(BURST_POOL) is not None
-        resize(self._request, self._kubernetes(step.cluster), made_at=step.made_at, has_pools=has_pools)
+        resize(self._request, self._observer.kubernetes(step.cluster), made_at=step.made_at, has_pools=has_pools)
 
     def _report_pods(self, step: steps.AwaitPods) -> None:
         """Tell that pods are on their way, and once more when something new keeps them from running."""

@@ -24,7 +24,6 @@ from overspill_provision.steps import (
     Ignore,
     Observed,
     Ready,
-    Refuse,
     Step,
 )
 from overspill_shared import names
@@ -39,6 +38,7 @@ from overspill_shared.clusters import (
 )
 from overspill_shared.errors import CapacityUnavailable, CloudError, LimitReached, RequestRefused
 from overspill_shared.pods import PodPhase, count, troubles
+from overspill_shared.refuse import Refuse
 
 if TYPE_CHECKING:
     from overspill_shared.messages import BurstRequest
@@ -140,12 +140,26 @@ def _surplus(cluster: Cluster, observed: Observed, limits: Limits) -> GiveUp | N
     try:
         check_still_room(cluster, observed.listing.clusters, limits)
     except LimitReached as error:
-        return GiveUp(error=error, delete_cluster=True)
+        return GiveUp(error=error, delete_cluster=_is_surely_empty(cluster, observed.objects))
     return None
+
+
+def _is_surely_empty(cluster: Cluster, objects: BurstObjects | None) -> bool:
+    """Tell whether no MiniCluster can be in a cluster: it was never up yet, or its API shows none.
+
+    One in a state that this release does not know, or without an endpoint, may have been up for long.
+    """
+    if objects is not None:
+        return objects.size is None
+    return cluster.status is ClusterStatus.PROVISIONING
 
 
 def _with_cluster_on_its_way(request: BurstRequest, cluster: Cluster, limits: Limits, now: float) -> Step:
     state = f"cluster {cluster.name} is {cluster.status}"
+    if not _is_surely_empty(cluster, None):
+        if now >= request.deadline_at:
+            return Ignore(reason=f"{state} at the deadline: what becomes of it is the agent's decision")
+        return AwaitCluster(reason=state)
     waited_s = now - request.requested_at
     if waited_s >= limits.stockout_timeout_s:
         return GiveUp(error=failures.slow_stockout(state, waited_s), delete_cluster=True)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from overspill_provision import failures
 from overspill_provision.limits import Limits, check_times
-from overspill_provision.steps import AwaitPods, Ready, Refuse, ResizeMiniCluster, ResizePool
+from overspill_provision.steps import AwaitPods, Ready, ResizeMiniCluster, ResizePool
 from overspill_shared import names
 from overspill_shared.clusters import BURST_POOL
 from overspill_shared.errors import RequestRefused
+from overspill_shared.refuse import Refuse
 
 if TYPE_CHECKING:
     from overspill_provision.steps import BurstObjects, Step

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from overspill_shared.refuse import Refuse
+
 if TYPE_CHECKING:
     from overspill_shared.clusters import Cluster, ClusterListing, ClusterOperation, ClusterSpec
-    from overspill_shared.errors import OverspillError, RequestRefused
+    from overspill_shared.errors import OverspillError
     from overspill_shared.pods import Pod
 
 
@@ -120,18 +122,6 @@ class GiveUp:
 
     error: OverspillError
     delete_cluster: bool
-
-    @property
-    def reason(self) -> str:
-        """Say why."""
-        return str(self.error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
-    """The request must not be fulfilled; what exists stays as it is."""
-
-    error: RequestRefused
 
     @property
     def reason(self) -> str:

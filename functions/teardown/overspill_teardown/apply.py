@@ -16,6 +16,7 @@ from overspill_shared import names
 from overspill_shared.budget import Budget
 from overspill_shared.errors import CloudError, NotFound, NotYet
 from overspill_shared.messages import EventKind, Receipt
+from overspill_shared.refuse import Refuse
 from overspill_teardown import plan as planning
 from overspill_teardown.inside import BurstCluster
 from overspill_teardown.judging import REJUDGED, judge
@@ -84,7 +85,7 @@ class _Removal:
             observed = self._observe()
             step = plan(self._request, observed, now=self._ports.clock.now())
             self._log(step)
-            if not isinstance(step, planning.Cancel | planning.Refuse):
+            if not isinstance(step, planning.Cancel | Refuse):
                 self._report_left(observed)
             return self._do(step)
         except CloudError as error:
@@ -143,7 +144,7 @@ class _Removal:
                 return None
             case planning.Cancel():
                 return None
-            case planning.Refuse():
+            case Refuse():
                 raise step.error
             case _:
                 assert_never(step)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from overspill_shared import names
 from overspill_shared.clusters import Cluster, ClusterListing, ClusterOperation, ClusterStatus, OperationKind
 from overspill_shared.errors import RequestRefused
+from overspill_shared.refuse import Refuse
 from overspill_teardown.judging import REJUDGED, Keep, Verdict
 
 if TYPE_CHECKING:
@@ -100,18 +101,6 @@ class Cancel:
     """What was the reason for the request holds no longer: nothing is done."""
 
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
-    """It must not be deleted."""
-
-    error: RequestRefused
-
-    @property
-    def reason(self) -> str:
-        """Say why."""
-        return str(self.error)
 
 
 Step = RemoveServices | AwaitServices | Delete | AwaitRemoval | AwaitZones | Removed | Cancel | Refuse

@@ -269,6 +269,30 @@ def test_provision_redelivered_while_its_failed_cluster_is_deleted_repeats_the_f
     assert faults.calls.count("delete") == 1
 
 
+def test_provision_whose_last_answer_is_lost_at_the_deadline_keeps_the_minicluster_that_it_made(
+    deliver, burst_request, publisher, clusters, kubernetes, clock, faults
+):
+    """Jobs may run in it by then: what was made is looked at again before anything is deleted."""
+    request = burst_request()
+    clusters.put(our_cluster(request, ClusterStatus.RUNNING))
+    make = kubernetes.create
+
+    def make_and_lose_the_answer(manifest):
+        make(manifest)
+        if manifest["kind"] == "MiniCluster":
+            clock.sleep(request.deadline_at - clock.now())
+            raise Unavailable("the answer was lost.")
+
+    kubernetes.create = make_and_lose_the_answer
+
+    with contextlib.suppress(NotYet):
+        deliver(request)
+    deliver(request)
+
+    assert "delete" not in faults.calls
+    assert "failed" not in publisher.kinds
+
+
 def test_provision_stockout_deletes_the_cluster_and_tells_its_class(deliver, burst_request, publisher, clusters):
     complaints = (Complaint(code="GCE_STOCKOUT", text="no resources"),)
     clusters.put(our_cluster(burst_request(), ClusterStatus.ERROR, complaints=complaints))

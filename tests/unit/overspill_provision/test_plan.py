@@ -15,7 +15,6 @@ from overspill_provision.steps import (
     Ignore,
     Observed,
     Ready,
-    Refuse,
 )
 from overspill_shared import names
 from overspill_shared.clusters import (
@@ -30,6 +29,7 @@ from overspill_shared.clusters import (
     OperationKind,
 )
 from overspill_shared.pods import Pod, PodPhase
+from overspill_shared.refuse import Refuse
 
 STOCKOUT = (Complaint(code="GCE_STOCKOUT", text="[GCE_STOCKOUT]: no resources"),)
 DELETED = ClusterOperation(kind=OperationKind.DELETE, is_done=True)
@@ -120,6 +120,8 @@ def test_plan_without_cluster(request_, limits, operations, is_late, step, code)
         ("RUNNING", deployed(running=3, succeeded=1), False, Ignore),
         ("RUNNING", deployed(succeeded=4), False, Ignore),
         ("RUNNING", deployed(running=3, pending=1), True, Ignore),
+        ("HIBERNATING", None, True, Ignore),
+        ("RUNNING", None, True, Ignore),
         ("STOPPING", None, False, Ignore),
         ("STOPPING", None, True, Ignore),
     ],
@@ -280,7 +282,7 @@ def test_plan_nothing_is_made_on_a_partial_answer(request_, limits, listing):
 )
 @pytest.mark.parametrize("objects", [None, EMPTY])
 def test_plan_of_clusters_made_at_once_the_youngest_give_way(request_, limits, cluster, older, gives_way, objects):
-    own = cluster("RUNNING", created_at=200.0)
+    own = cluster("RUNNING" if objects else "PROVISIONING", created_at=200.0)
     younger = others(cluster, 4, created_at=300.0)
     listing = ClusterListing(clusters=(own, *younger[older:], *others(cluster, older)))
 

@@ -8,6 +8,7 @@ from overspill_shared import names
 from overspill_shared.clusters import Cluster, ClusterListing, ClusterOperation, ClusterStatus, OperationKind
 from overspill_shared.errors import RequestRefused
 from overspill_shared.messages import TeardownReason
+from overspill_shared.refuse import Refuse
 from overspill_teardown.judging import End, Keep
 from overspill_teardown.plan import (
     LOAD_BALANCER_PATIENCE_S,
@@ -18,7 +19,6 @@ from overspill_teardown.plan import (
     Delete,
     LoadBalancer,
     Observed,
-    Refuse,
     Removed,
     RemoveServices,
     check_request,
