@@ -87,7 +87,7 @@ def up(
     `{"event": "up.ready", "env": {…}, "endpoints": {…}, "pid": n}`, and every event follows as a line of its own.
     """
     from overspill_local.broker_commands import choose_flux  # noqa: PLC0415 - keeps --help quick
-    from overspill_local.cloud import CloudOptions  # noqa: PLC0415
+    from overspill_local.cloud_options import CloudOptions  # noqa: PLC0415
     from overspill_local.serving import serve_cloud  # noqa: PLC0415
 
     kind = choose_flux(flux.value, os.environ.get("PATH"))

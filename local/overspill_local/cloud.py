@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
-import ssl
 import sys
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
 from overspill_local import function_processes, readiness, topics
-from overspill_local.broker_commands import FluxKind, broker_command
+from overspill_local.broker_commands import broker_command
 from overspill_local.faults.book import CONTROL_VARIABLE, FaultBook
 from overspill_local.faults.control import ControlServer
 from overspill_local.free_port import free_port
@@ -32,11 +29,12 @@ from overspill_local.kube_backend import KubeBackend, kubeconfig
 from overspill_local.manifests import flux_operator_path
 from overspill_local.message_tap import MessageTap
 from overspill_local.metadata import MetadataServer
+from overspill_local.own_environ import own_environ
 from overspill_local.pubsub import PubSubServer
 from overspill_local.reaper import marked_processes
 from overspill_local.supervisor import Restart, Supervisor, new_marker
-from overspill_local.sweep_scheduler import SWEEP_EVERY_S, swept
-from overspill_local.timeline import Timeline
+from overspill_local.sweep_scheduler import swept
+from overspill_local.timeline import Timeline, parse_log_line
 from overspill_local.together import together
 from overspill_shared import names
 from overspill_shared.sealing import generate_keypair
@@ -45,42 +43,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from types import TracebackType
 
+    from overspill_local.cloud_options import CloudOptions
     from overspill_local.kube import KubeStore
     from overspill_local.process import Process
 
 HOST: Final = "127.0.0.1"
 PROJECT: Final = "overspill-local"
 EXISTING_CLUSTER: Final = "existing"
-
-_NOT_HANDED_ON: Final = frozenset(
-    {"PUBSUB_EMULATOR_HOST", "GKE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT", "FLUX_URI", "PYTHONPATH", "PYTHONHOME"}
-)
-"""Variables of the caller's own environment that would lead a process of ours elsewhere."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudOptions:
-    """What an embedded cloud is like."""
-
-    flux: FluxKind
-    pubsub: str = "embedded"
-    """`embedded`, or HOST:PORT of a running emulator such as Google's."""
-    create_s: float = 2.0
-    """What making a cluster takes beyond the real work."""
-    delete_s: float = 0.5
-    poll_s: float = 0.1
-    """How often the functions look at what they wait for; minutes are too long to watch."""
-    broker_retry_s: float = 1.0
-    sweep_every_s: float = SWEEP_EVERY_S
-    """How often the teardown function looks for bursts that outlived their right to exist."""
-    deployment: str = "default"
-    has_existing_cluster: bool = False
-    """Bursts are namespaces of one cluster that is there from the start, instead of clusters."""
-    redelivery: topics.Redelivery = field(default_factory=topics.Redelivery)
-    max_instances: int | None = None
-    """Most deliveries that each function works on at once; one too many is answered 429, as Cloud Run does."""
-    function_environ: dict[str, str] = field(default_factory=dict)
-    """Further settings of both functions."""
 
 
 class EmbeddedCloud:
@@ -149,7 +118,7 @@ class EmbeddedCloud:
 
     def process_environ(self) -> dict[str, str]:
         """Give the environment of a process that is this cloud's client: the caller's, with our variables."""
-        return {**_own_environ(), **self.environ()}
+        return {**own_environ(HOST), **self.environ()}
 
     def clusters_left(self) -> tuple[str, ...]:
         """Give the clusters that exist, in whatever state."""
@@ -211,7 +180,7 @@ class EmbeddedCloud:
             supervisor=self.supervisor,
             metadata=self._metadata,
             broker=broker_command(self.options.flux),
-            pod_environ=_own_environ(),
+            pod_environ=own_environ(HOST),
             folder=self.folder / "pods",
             broker_retry_s=self.options.broker_retry_s,
             on_pod=lambda cluster, pod, phase: self._note(f"pod.{phase.lower()}", cluster=cluster, pod=pod),
@@ -245,6 +214,9 @@ class EmbeddedCloud:
         key_file = self.folder / "private.key"
         key_file.touch(mode=0o600)
         key_file.write_bytes(self._private_key.reveal())
+        # A cluster's DNS endpoint is vouched for by none of the public authorities.
+        authorities = self.folder / "authorities.pem"
+        self._backend.write_authorities(authorities)
         existing = await self._existing_cluster() if self.options.has_existing_cluster else {}
         environ = {
             **self.process_environ(),
@@ -252,7 +224,7 @@ class EmbeddedCloud:
             "OVERSPILL_POLL_S": str(self.options.poll_s),
             "OVERSPILL_OPERATOR_MANIFEST": str(flux_operator_path()),
             "OVERSPILL_PRIVATE_KEY_FILE": str(key_file),
-            "SSL_CERT_FILE": str(self._trusted_authorities()),
+            "SSL_CERT_FILE": str(authorities),
             **existing,
             # Nothing here costs money, and the lead is wherever its user has it.
             "OVERSPILL_ALLOWED_MACHINE_TYPES": '["*"]',
@@ -278,13 +250,6 @@ class EmbeddedCloud:
         self._endpoints["kubeconfig"] = str(file)
         # Its owner has installed the operator.
         return {"OVERSPILL_CLUSTERS": "existing", "OVERSPILL_KUBECONFIG": str(file), "OVERSPILL_OPERATOR_MANIFEST": ""}
-
-    def _trusted_authorities(self) -> Path:
-        """Give a file of the public authorities and ours: a cluster's DNS endpoint is vouched for by none else."""
-        public = Path(ssl.get_default_verify_paths().cafile or os.devnull)
-        bundle = self.folder / "authorities.pem"
-        bundle.write_bytes(public.read_bytes() + b"\n" + self._backend.authority_pem)
-        return bundle
 
     async def _create_topics(self, functions: tuple[function_processes.FunctionProcess, ...]) -> None:
         provision, teardown = functions
@@ -332,30 +297,3 @@ class EmbeddedCloud:
 
     def _note(self, name: str, **facts: Any) -> None:
         self.timeline.add(name, **facts)
-
-
-def parse_log_line(line: str) -> dict[str, Any] | None:
-    """Give the fields of a line that overspill_shared.log wrote; None for any other line."""
-    if not line.startswith("{"):
-        return None
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return None
-    return fields if isinstance(fields, dict) and "message" in fields else None
-
-
-def _own_environ() -> dict[str, str]:
-    """Give our own environment without what would lead a process of this cloud elsewhere."""
-    environ = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in _NOT_HANDED_ON and not key.startswith(("OVERSPILL_", "GCE_METADATA"))
-    }
-    # A user's proxy must not be asked for servers on this machine.
-    local = f"{HOST},localhost"
-    return {**environ, **{name: _joined(environ.get(name), local) for name in ("NO_PROXY", "no_proxy")}}
-
-
-def _joined(before: str | None, more: str) -> str:
-    return f"{before},{more}" if before else more

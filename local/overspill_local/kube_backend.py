@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import trustme
@@ -18,7 +20,6 @@ from overspill_local.kube import KubeServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from overspill_local.faults.kube import RequestFaults
     from overspill_local.faults.pods import PodFaults
@@ -117,6 +118,11 @@ class KubeBackend:
     def authority_pem(self) -> bytes:
         """The certificate that vouches for every cluster's API, by address and by name."""
         return self._authority.cert_pem.bytes()
+
+    def write_authorities(self, path: Path) -> None:
+        """Write the certificates of the public authorities, and ours."""
+        public = Path(ssl.get_default_verify_paths().cafile or os.devnull)
+        path.write_bytes(public.read_bytes() + b"\n" + self.authority_pem)
 
     @property
     def running(self) -> tuple[str, ...]:

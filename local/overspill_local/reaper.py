@@ -2,8 +2,8 @@
 
 Here live the search through /proc, the ending of what it finds, and the reaper: a small process that outlives its
 parent, and ends the run's processes when the parent dies for whatever reason, SIGKILL included. Starting processes
-and deciding when to stop them is the supervisor's. Standard library only: the reaper must start in an instant and
-must not depend on anything that could break.
+and deciding when to stop them is the supervisor's, and how a parent starts its reaper stands in reaper_handle. One
+file, and the standard library only: the reaper must start in an instant and depend on nothing that could break.
 
 A process belongs to a run if its environment bears the marker (children inherit it, however far they detach
 themselves), or if an ancestor's does. Not found: a process that both drops its environment and outlives all its
@@ -23,7 +23,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -42,7 +41,6 @@ MAX_LOOK_INTERVAL_S: Final = 0.1
 # have a number that was passed already.
 QUIET_LOOKS: Final = 3
 
-DISMISS: Final = b"q"
 MAX_CMDLINE: Final = 200
 _NO_SIGNAL: Final = 0
 _DEAD_STATES: Final = "ZX"
@@ -112,55 +110,6 @@ def marked_processes(marker: str, *, variable: str = RUN_VARIABLE, proc: Path = 
 def reap(marker: str, *, term_s: float, kill_s: float, variable: str = RUN_VARIABLE) -> tuple[ProcessFound, ...]:
     """End all processes of a run, as Hunt.end does."""
     return Hunt(marker, variable).end(term_s, kill_s)
-
-
-class ReaperHandle:
-    """The parent's hold on its reaper: as long as this process lives and does not dismiss it, the reaper waits.
-
-    The pipe between them must stay between them: a child made by fork without exec (multiprocessing) would inherit
-    its write end, and the reaper would wait for that child too.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        """The reaper's process id."""
-        return self._process.pid
-
-    def is_running(self) -> bool:
-        """Whether the reaper is there."""
-        return self._process.poll() is None
-
-    def dismiss(self, timeout_s: float = 5.0) -> None:
-        """Tell the reaper that the run has ended cleanly, and wait for it; kill it where it does not go."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.communicate(DISMISS, timeout=timeout_s)
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait(timeout_s)
-
-
-def start_reaper(
-    marker: str, log_path: Path, times: ReaperTimes | None = None, *, scratch: Path | None = None
-) -> ReaperHandle:
-    """Start the reaper of a run; what it has to say goes to the log file.
-
-    `scratch` is a folder to remove after the run's processes: it may hold keys that nobody else would remove.
-    """
-    times = times or ReaperTimes()
-    # By path, isolated and without site-packages: it starts quicker, whatever our own package comes to import.
-    argv = [sys.executable, "-I", "-S", __file__, marker]
-    argv += [f"--grace-s={times.grace_s}", f"--term-s={times.term_s}", f"--kill-s={times.kill_s}"]
-    argv += [] if scratch is None else [f"--scratch={scratch}"]
-    # Without a marker of its own: where this run is part of another, the other's reaper must not end this one.
-    environ = {name: value for name, value in os.environ.items() if name != RUN_VARIABLE}
-    with log_path.open("ab") as log:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environ, cwd="/", start_new_session=True
-        )
-    return ReaperHandle(process)
 
 
 def main(argv: list[str] | None = None) -> int:

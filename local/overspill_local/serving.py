@@ -9,10 +9,11 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from overspill_local.cloud import CloudOptions, EmbeddedCloud
+from overspill_local.cloud import EmbeddedCloud
 from overspill_local.demo.narration import narrate
 
 if TYPE_CHECKING:
+    from overspill_local.cloud_options import CloudOptions
     from overspill_local.timeline import Event
 
 

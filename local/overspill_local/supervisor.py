@@ -32,12 +32,11 @@ from overspill_local.reaper import (
     RUN_VARIABLE,
     Hunt,
     ProcessFound,
-    ReaperHandle,
     ReaperTimes,
     marked_processes,
     reap,
-    start_reaper,
 )
+from overspill_local.reaper_handle import ReaperHandle, start_reaper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -61,3 +62,14 @@ class Timeline:
     def first(self, name: str, **facts: Any) -> Event | None:
         """Give the first event of that name with these facts."""
         return next((e for e in self.events if e.name == name and e.has(facts)), None)
+
+
+def parse_log_line(line: str) -> dict[str, Any] | None:
+    """Give the fields of a line that overspill_shared.log wrote; None for any other line."""
+    if not line.startswith("{"):
+        return None
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) and "message" in fields else None

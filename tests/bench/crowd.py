@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.conftest import make_burst_request
 
-from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud
+from overspill_local.cloud import PROJECT, EmbeddedCloud
+from overspill_local.cloud_options import CloudOptions
 from overspill_local.topics import Redelivery, publisher_client
 from overspill_shared import names, sealing
 from overspill_shared.messages import TeardownRequest

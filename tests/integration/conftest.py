@@ -14,7 +14,8 @@ from concurrent.futures import Future
 import pytest
 from google.api_core import exceptions as google_errors
 
-from overspill_local.cloud import PROJECT, CloudOptions, EmbeddedCloud
+from overspill_local.cloud import PROJECT, EmbeddedCloud
+from overspill_local.cloud_options import CloudOptions
 from overspill_local.demo.command import make_lead
 from overspill_local.demo.real_lead import RealLead
 from overspill_local.demo.scenario import DemoOptions

@@ -11,7 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from overspill_local.cloud import CloudOptions, EmbeddedCloud
+from overspill_local.cloud import EmbeddedCloud
+from overspill_local.cloud_options import CloudOptions
 from overspill_local.demo.waiting import EventWaiter
 from overspill_local.free_port import free_port
 from overspill_local.process import ProcessError

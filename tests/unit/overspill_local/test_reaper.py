@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from overspill_local import reaper
-from overspill_local.reaper import RUN_VARIABLE, ProcUnavailable, ReaperTimes, marked_processes, reap, start_reaper
+from overspill_local.reaper import RUN_VARIABLE, ProcUnavailable, ReaperTimes, marked_processes, reap
+from overspill_local.reaper_handle import start_reaper
 
 DEADLINE_S = 20.0
 OUTER = secrets.token_hex(16)
