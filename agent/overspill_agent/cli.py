@@ -85,6 +85,8 @@ def agent(
     """
     settings = _load_settings(config, {"log_level": log_level, "log_format": log_format})
     if dry_run:
+        if log_level is None:
+            _keep_quiet()
         from overspill_agent.planning import plan_command  # noqa: PLC0415 - keeps --help and --version quick
 
         plan_command.show(plan_command.of_instance(settings, os.environ), None, as_json=as_json)
@@ -156,6 +158,7 @@ def doctor(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     nothing. Exits 0 if there is no error (warnings are none), 1 if there is one, 3 if no broker answers.
     """
     settings = _load_settings(config, {})
+    _keep_quiet()
     from overspill_agent.doctor import command  # noqa: PLC0415
 
     raise typer.Exit(command.run(settings, os.environ, as_json=as_json))
@@ -249,13 +252,22 @@ def _load_settings(config: Path | None, flags: dict[str, Any]) -> AgentSettings:
     return settings
 
 
+def _keep_quiet() -> None:
+    """Let no more than warnings stand between a person and the answer: the log's level is for the agent that serves."""
+    from overspill_shared import log  # noqa: PLC0415
+
+    log.setup(level="warning", json_lines=False)
+
+
 def _decided(snapshot: Path | None, config: Path | None) -> tuple[tuple[Decision, ...], list[int | str] | None]:
     """Decide of a file, or of the live instance; gives the jobs' ids where they are not Flux's."""
     from overspill_agent.planning import plan_command  # noqa: PLC0415
 
     if snapshot is not None:
         return plan_command.of_file(snapshot)
-    return plan_command.of_instance(_load_settings(config, {}), os.environ), None
+    settings = _load_settings(config, {})
+    _keep_quiet()
+    return plan_command.of_instance(settings, os.environ), None
 
 
 def _write_new(file: Path, content: bytes, *, mode: int) -> None:

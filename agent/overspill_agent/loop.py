@@ -136,10 +136,10 @@ class Agent:
             case DrainedChanged():
                 self._drained, matters = event.ranks, True
             case TorpidChanged():
+                if event.ranks != self._torpid:
+                    level = logging.WARNING if event.ranks else logging.INFO
+                    log.log(level, "ranks.torpid", extra=self._about(event.ranks))
                 self._torpid, matters = event.ranks, True
-                log.log(
-                    logging.WARNING if event.ranks else logging.INFO, "ranks.torpid", extra=self._about(event.ranks)
-                )
         if matters:
             self._schedule_turn()
 

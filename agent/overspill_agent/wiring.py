@@ -136,6 +136,7 @@ def _serve_connected(
         return
     key = settings.sealing_key(lambda name: Path(name).read_text())
     lead = _read_lead(instance, settings, public_key=key, pod=read_own_pod(environ))
+    _tell_lead(lead, settings)
     reachability.start_check(lead.identity.lead)
     pubsub = PubSubPublisher(settings.project)
     publisher = BackgroundPublisher(pubsub, lambda: instance.call_soon(agent.wake))
@@ -202,12 +203,18 @@ def _read_lead(
             f" (`flux R encode --property={settings.burst_property}:RANKS`), and restart the lead.",
             code="no-slots",
         )
-    startup.log_findings(facts, slots, templates, burst_property=settings.burst_property, shrinks=settings.shrinks)
     munge_key = read_munge_key(facts, settings.munge_key_file)
     identity = build_identity(facts, settings, public_key, pod=pod, munge_key=munge_key)
-    address = identity.address
-    log.info("lead.address", extra={"source": address.source.value, "reason": address.reason})
     return _Lead(facts=facts, slots=slots, templates=templates, identity=identity)
+
+
+def _tell_lead(lead: _Lead, settings: AgentSettings) -> None:
+    """Log what is wrong with the instance, and how its lead is reached."""
+    startup.log_findings(
+        lead.facts, lead.slots, lead.templates, burst_property=settings.burst_property, shrinks=settings.shrinks
+    )
+    address = lead.identity.address
+    log.info("lead.address", extra={"source": address.source.value, "reason": address.reason})
 
 
 def _agent(

@@ -7,6 +7,19 @@ from typing import Final
 _ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
+def format_job_id(number: int) -> str:
+    """Give an id as Flux prints it: in F58.
+
+    >>> format_job_id(6787342413402046), format_job_id(0)
+    ('ƒuzzybunny', 'ƒ1')
+    """
+    letters = ""
+    while number or not letters:
+        number, position = divmod(number, len(_ALPHABET))
+        letters = _ALPHABET[position] + letters
+    return f"ƒ{letters}"
+
+
 def parse_job_id(text: str) -> int | None:
     """Read an id in decimal, hexadecimal, dotted hexadecimal or F58; None if it is none of these.
 

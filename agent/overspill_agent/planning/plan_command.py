@@ -59,8 +59,11 @@ def show(decisions: Sequence[Decision], ids: Sequence[int | str] | None, *, as_j
 
 
 def explain(job: str, decisions: Sequence[Decision], ids: Sequence[int | str] | None, *, as_json: bool) -> int:
-    """Print what is decided of one job, and why; gives the exit code: 1 if nothing is."""
-    number = parse_job_id(job) if ids is None else next((n for n, known in enumerate(ids) if str(known) == job), None)
+    """Print what is decided of one job, and why; gives the exit code: 1 if nothing is.
+
+    Raises ConfigError if `job` is no id.
+    """
+    number = _flux_id(job) if ids is None else next((n for n, known in enumerate(ids) if str(known) == job), None)
     about = [decision for decision in decisions if number is not None and number in decision.jobs]
     if as_json:
         told = plan_json(about, ids)["decisions"]
@@ -73,6 +76,15 @@ def explain(job: str, decisions: Sequence[Decision], ids: Sequence[int | str] | 
             " (`flux submit --setattr=burstable …`), or what the setting `eligible` asks for?\n"
         )
     return 0 if about else EXIT_UNKNOWN_JOB
+
+
+def _flux_id(job: str) -> int:
+    number = parse_job_id(job)
+    if number is None:
+        raise ConfigError(
+            f"{job[:40]!r} is no job id.", remedy="Give it as `flux jobs` prints it: ƒ…, or in decimal.", code="job-id"
+        )
+    return number
 
 
 def _read(path: Path) -> bytes:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from overspill_agent.deciding.decisions import DecisionKind
+from overspill_agent.planning.job_ids import format_job_id
 from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ SHOWN_JOBS: Final = 5
 
 
 def as_list(decisions: Iterable[Decision], ids: Sequence[int | str] | None = None) -> Group:
-    """Give decisions, each with its reason on lines below it; `ids` are the jobs' own, by their numbers."""
+    """Give decisions, each with its reason on lines below it.
+
+    `ids` are the jobs' own, by their numbers; None where these are Flux's.
+    """
     return Group(*(line for decision in decisions for line in _lines(decision, ids)))
 
 
@@ -39,7 +43,7 @@ def _lines(decision: Decision, ids: Sequence[int | str] | None) -> tuple[Rendera
         f" {decision.code.value}: ",
         ", ".join(fact for fact in facts if fact),
     )
-    return head, Padding(Text(decision.reason, style="dim"), (0, 0, 0, 4))
+    return head, Padding(Text(decision.reason, style="dim"), (0, 0, 0, 4), expand=False)
 
 
 def as_text(job: str, decision: Decision) -> str:
@@ -72,6 +76,6 @@ def _where(decision: Decision) -> str | None:
 
 
 def _jobs(jobs: Sequence[int], ids: Sequence[int | str] | None) -> str:
-    names = [str(job if ids is None else ids[job]) for job in jobs[:SHOWN_JOBS]]
+    names = [format_job_id(job) if ids is None else str(ids[job]) for job in jobs[:SHOWN_JOBS]]
     more = f" and {len(jobs) - SHOWN_JOBS} more" if len(jobs) > SHOWN_JOBS else ""
     return ", ".join(names) + more

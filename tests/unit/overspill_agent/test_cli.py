@@ -186,6 +186,28 @@ def test_error_where_json_was_asked_for_is_json_and_is_told_a_person_too(run, en
     assert error["remedy"] in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "level"),
+    [
+        (["plan"], logging.WARNING),
+        (["explain", "1"], logging.WARNING),
+        (["doctor"], logging.WARNING),
+        (["agent", "--dry-run"], logging.WARNING),
+        (["agent", "--dry-run", "--log-level", "info"], logging.INFO),
+        (["agent"], logging.DEBUG),
+    ],
+)
+def test_log_level_is_the_serving_agents_and_answers_stand_without_its_log(run, environ, keypair, arguments, level):
+    environ("FLUX_URI", NOWHERE)
+    environ("OVERSPILL_LOG_LEVEL", "debug")
+    environ("GOOGLE_CLOUD_PROJECT", "demo")
+    environ("OVERSPILL_PUBLIC_KEY", keypair[0])
+
+    run(*arguments)
+
+    assert logging.getLogger("overspill_agent").level == level
+
+
 def test_explain_without_a_remedy_says_the_error_alone():
     assert cli._explain(Unavailable("it is gone.")) == "overspill: it is gone."
 

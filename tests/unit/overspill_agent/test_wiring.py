@@ -50,6 +50,7 @@ def test_build_in_a_cluster_says_how_the_lead_is_reached(flux, caplog):
 
     with caplog.at_level(logging.INFO):
         lead = wiring._read_lead(flux, AgentSettings(), public_key="", pod=pod)
+        wiring._tell_lead(lead, AgentSettings())
 
     (record,) = [record for record in caplog.records if record.message == "lead.address"]
     assert (record.source, "lead-lb" in record.reason) == ("load-balancer", True)

@@ -1,10 +1,18 @@
+import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 from tests.unit.overspill_agent.deciding.scenes import job, scene
 
 from overspill_agent import cli
-from overspill_agent.planning.job_ids import parse_job_id
+from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.planning.job_ids import format_job_id, parse_job_id
+from overspill_agent.planning.plan_command import explain
+from overspill_agent.planning.report import as_list
+from overspill_shared.errors import ConfigError
 
 
 @pytest.fixture
@@ -105,3 +113,22 @@ FUZZY = 6787342413402046
 )
 def test_job_id_is_read_as_flux_writes_it(text, number):
     assert parse_job_id(text) == number
+
+
+@given(number=st.integers(0, 2**63))
+def test_job_id_that_is_written_can_be_read(number):
+    assert parse_job_id(format_job_id(number)) == number
+
+
+def test_plan_of_an_instance_names_its_jobs_as_flux_does():
+    held = Decision(kind=DecisionKind.HOLD, code=Code.FITS_NOW, reason="it fits", jobs=(FUZZY, 42))
+
+    console = Console(width=100, file=io.StringIO())
+    console.print(as_list([held]))
+
+    assert console.file.getvalue() == "hold fits-now: jobs ƒuzzybunny, ƒj\n    it fits\n"
+
+
+def test_explain_of_what_is_no_job_id_says_so():
+    with pytest.raises(ConfigError, match="'job!' is no job id"):
+        explain("job!", (), None, as_json=False)
