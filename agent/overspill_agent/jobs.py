@@ -151,11 +151,6 @@ class JobTable:
         return frozenset().union(*(job.held for job in self._running.values()))
 
     @property
-    def holding(self) -> Mapping[int, Ranks]:
-        """The jobs that hold ranks, with these."""
-        return {jobid: job.ranks for jobid, job in self._running.items()}
-
-    @property
     def running(self) -> tuple[RunningJob, ...]:
         """The jobs that have resources."""
         return tuple(self._running.values())

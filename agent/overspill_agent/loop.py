@@ -216,7 +216,6 @@ class Agent:
             torpid=self._torpid,
             drained=self._drained or frozenset(),
             allocated=self._jobs.allocated,
-            holding=self._jobs.holding,
             running=self._jobs.running,
             history=self._store.ledger.history_values(),
             spent=self._store.ledger.spent_values(),

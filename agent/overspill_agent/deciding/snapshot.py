@@ -49,9 +49,8 @@ class Snapshot:
     torpid: Ranks = field(default_factory=frozenset)
     drained: Ranks = field(default_factory=frozenset)
     allocated: Ranks = field(default_factory=frozenset)
-    holding: Mapping[int, Ranks] = field(default_factory=dict)
-    """The jobs that have resources, with their ranks."""
     running: tuple[RunningJob, ...] = ()
+    """The jobs that have resources."""
     history: tuple[Experience, ...] = ()
     """What became of earlier bursts."""
     spent: tuple[Spent, ...] = ()
@@ -75,12 +74,12 @@ class Snapshot:
 
     @cached_property
     def pending_by_id(self) -> Mapping[int, PendingJob]:
-        """The waiting marked jobs by their ids."""
+        """The waiting jobs by their ids."""
         return {job.jobid: job for job in self.pending}
 
     def jobs_on(self, ranks: Ranks) -> tuple[int, ...]:
         """Give the jobs that hold any of these ranks."""
-        return tuple(jobid for jobid, held in self.holding.items() if held & ranks)
+        return tuple(job.jobid for job in self.running if not ranks.isdisjoint(job.held))
 
     def capacity(self) -> tuple[Burst, ...]:
         """The bursts that are capacity, on their way to be, or could be kept: not failed, nor told to leave."""

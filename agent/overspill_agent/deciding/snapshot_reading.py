@@ -96,7 +96,6 @@ def read_snapshot(file: SnapshotFile, policy: Policy) -> Snapshot:
         ),
         drained=drained | frozenset().union(*(b.ranks for b in bursts if b.state is BurstState.DRAINING)),
         allocated=busy.union(*(job.ranks for job in running)),
-        holding={job.jobid: job.ranks for job in running},
         history=tuple(Experience(**item.model_dump()) for item in file.history),
         spent=tuple(Spent(at=item.at, usd=item.usd) for item in file.spent),
     )

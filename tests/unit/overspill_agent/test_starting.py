@@ -55,6 +55,7 @@ def test_jobs_that_did_not_start_are_left_out_with_a_hold_until_their_rest_ends(
 
     assert [job.jobid for job in left.pending] == [2]
     assert [(hold.kind, hold.code, hold.jobs) for hold in holds] == [("hold", "not-started", (1,))]
+    assert holds[0].reason.endswith("no other is rented for it for 1 s")
     assert next_change(snapshot, POLICY, NOW + 3599) == NOW + 3600
     assert without_unstarted(snapshot, POLICY, NOW + 3600) == (snapshot, ())
 
@@ -63,7 +64,9 @@ def test_jobs_in_flight_are_those_that_wait_for_a_burst():
     def decided(code, burst_id, *jobs):
         return Decision(kind=DecisionKind.HOLD, code=Code(code), reason="", burst_id=burst_id, jobs=jobs)
 
-    decisions = [decided("in-flight", "a", 1), decided("in-flight", "a", 2), decided("no-slot", None, 3)]
+    waits_for_another = decided("no-slot", "a", 3)
+    requested_now = decided("in-flight", None, 4)
+    decisions = [decided("in-flight", "a", 1), decided("in-flight", "a", 2), waits_for_another, requested_now]
     assert jobs_in_flight(decisions) == {"a": (1, 2)}
 
 

@@ -1,5 +1,6 @@
 from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, make_burst, make_snapshot
 
+from overspill_agent.jobs import RunningJob
 from overspill_agent.work_clock import WorkClock
 
 BURST = make_burst()
@@ -7,7 +8,11 @@ THERE = HOME | SLOT_0
 
 
 def noted(clock, at, *, burst=BURST, online=THERE, jobs=None):
-    snapshot = make_snapshot(bursts=(burst,), online=online, holding=jobs or {})
+    running = tuple(
+        RunningJob(jobid=jobid, started_at=NOW, duration_s=None, held=dict.fromkeys(ranks, (1, 0)))
+        for jobid, ranks in (jobs or {}).items()
+    )
+    snapshot = make_snapshot(bursts=(burst,), online=online, running=running)
     return clock.note(snapshot, NOW + at).get(burst.burst_id)
 
 
