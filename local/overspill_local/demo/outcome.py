@@ -25,6 +25,7 @@ class Timings:
     ready_to_joined_s: float | None = None
     """Negative where the ranks were online before the function had seen all pods run."""
     joined_to_start_s: float | None = None
+    """Negative where Flux started the job before the agent had heard of the last rank."""
     idle_to_removed_s: float | None = None
 
 

@@ -106,7 +106,8 @@ class PlainScreen:
             self._console.print("\nThe job's output:", style="bold")
             for line in outcome.job.output:
                 self._console.print(Text(f"    {line}"))
-        self._console.print(_summary(outcome, t))
+        if outcome.job.id is not None:
+            self._console.print(_summary(outcome, t))
         if outcome.error is not None:
             self._console.print(Text(f"not ok: {outcome.error.text}", style="bold red"))
             if outcome.error.remedy:
@@ -147,7 +148,8 @@ def _summary(outcome: Outcome, t: float) -> Table:
 
 
 def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} s"
+    """Give a time between two moments; who noticed the second one first shows no time that went backwards."""
+    return "-" if value is None else f"{max(0.0, value):.2f} s"
 
 
 def _or_dash(value: int | None) -> str:

@@ -37,6 +37,17 @@ def test_lost_ranks_that_do_not_come_back_are_given_up_and_the_rest_stays():
     assert after.ranks == SLOT_0, "they are drained and told to leave with the others"
 
 
+def test_ranks_that_a_growth_brings_are_no_loss_until_its_time_is_over():
+    growing = make_burst("ACTIVE", growing_until=NOW + 100)
+
+    assert settled(growing, {2, 3}, NOW + 99) is growing
+    assert settled(growing, {2, 3}, NOW + 100).lost_since == NOW + 100
+
+
+def test_growth_that_is_there_ends_its_clock():
+    assert settled(make_burst("ACTIVE", growing_until=NOW + 100), SLOT_0).growing_until is None
+
+
 def test_rank_that_was_given_up_and_comes_back_counts_again():
     after = settled(make_burst("ACTIVE", lost_idset="5"), SLOT_0, NOW + 999)
     assert after.usable_ranks == SLOT_0
