@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from overspill_agent import flux_exec, flux_facts, flux_health, flux_overlay, flux_state
 from overspill_agent.flux_connection import FluxConnection, connect, translated
-from overspill_agent.flux_job_journal import REQUEST, TOPIC, JobJournal
+from overspill_agent.flux_job_journal import LIST_REQUEST, LIST_TOPIC, REQUEST, TOPIC, JobJournal
 from overspill_agent.flux_job_requests import JobRequests
 from overspill_agent.flux_reactor import FluxReactor
 from overspill_agent.ports import DrainedChanged, InstanceFacts, InstanceHealth, OnlineChanged, TorpidChanged
@@ -187,9 +188,21 @@ class RealFlux:
             if self._groups_to_hear:
                 self._groups_to_hear.discard(name)
                 if not self._groups_to_hear:
-                    self._reactor.subscribe(TOPIC, REQUEST, JobJournal(self._on_event).take)
+                    self._listen_to_jobs()
 
         self._reactor.subscribe("groups.get", {"name": name}, hear)
+
+    def _listen_to_jobs(self) -> None:
+        listener = self._on_event
+        journal = JobJournal(listener)
+
+        def take_list(answer: Mapping[str, Any] | OSError) -> None:
+            # One that was asked for in an earlier run may be answered in this one.
+            if self._on_event is listener:
+                journal.take_list({} if isinstance(answer, OSError) else answer, time.time())
+
+        self._reactor.subscribe(TOPIC, REQUEST, journal.take)
+        self._reactor.ask(LIST_TOPIC, LIST_REQUEST, rank=0, on_answer=take_list)
 
     def _hear_resources(self, answer: Mapping[str, Any]) -> None:
         if any(event["name"] in _DRAIN_EVENTS for event in answer["events"]):

@@ -101,16 +101,34 @@ class FluxReactor:
         Raises FluxUnavailable if the broker is gone.
         """
 
+        def ended(answer: Mapping[str, Any] | OSError) -> None:
+            if on_answer is not None:
+                on_answer(answer if isinstance(answer, OSError) else None)
+
+        self.ask(topic, payload, rank=rank, on_answer=ended)
+
+    def ask(
+        self,
+        topic: str,
+        payload: Mapping[str, Any],
+        *,
+        rank: int,
+        on_answer: Callable[[Mapping[str, Any] | OSError], None],
+    ) -> None:
+        """Send a request, and give `on_answer` what it was answered while the loop runs.
+
+        Raises FluxUnavailable if the broker is gone.
+        """
+
         def answered(future: Any) -> None:
             self._futures.discard(future)
-            error: OSError | None = None
+            answer: Mapping[str, Any] | OSError
             try:
-                future.get()
+                answer = future.get() or {}
             except OSError as exc:
                 log.debug("flux.request-failed", extra={"topic": topic, "rank": rank, "reason": str(exc)})
-                error = exc
-            if on_answer is not None:
-                on_answer(error)
+                answer = exc
+            on_answer(answer)
 
         with translated(topic):
             future = self._connection.handle.rpc(topic, dict(payload), nodeid=rank)

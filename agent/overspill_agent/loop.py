@@ -19,6 +19,7 @@ from overspill_agent.deciding.decisions import log_facts
 from overspill_agent.deciding.keeping import next_wakeup
 from overspill_agent.deciding.settling import returning_ranks
 from overspill_agent.deciding.snapshot import Snapshot
+from overspill_agent.expected_starts import ExpectedStarts
 from overspill_agent.jobs import JobTable
 from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.losing import newly_lost, settle_losses
@@ -94,6 +95,7 @@ class Agent:
         self._adoption = Adoption(instance=instance, store=self._store, identity=identity, policy=policy, clock=clock)
         self._work_clock = WorkClock()
         self._jobs = JobTable(owner_uid=facts.uid)
+        self._expected_starts = ExpectedStarts()
         self._online: Ranks | None = None
         self._drained: Ranks | None = None
         self._torpid: Ranks = frozenset()
@@ -126,15 +128,18 @@ class Agent:
         match event:
             case JobEvent():
                 self._tell_job_lost(event)
-                matters = self._jobs.apply(event)
+                is_expected_anew = self._expected_starts.apply(event)
+                matters = self._jobs.apply(event) or is_expected_anew
             case HistoryReplayed():
                 self._is_replayed = matters = True
             case OnlineChanged():
                 self._tell_lost(event.ranks)
                 self._online, matters = event.ranks, True
+                self._note_ranks()
                 log.info("ranks.online", extra={"count": len(event.ranks)})
             case DrainedChanged():
                 self._drained, matters = event.ranks, True
+                self._note_ranks()
             case TorpidChanged():
                 if event.ranks != self._torpid:
                     level = logging.WARNING if event.ranks else logging.INFO
@@ -217,6 +222,7 @@ class Agent:
             drained=self._drained or frozenset(),
             allocated=self._jobs.allocated,
             running=self._jobs.running,
+            expected_starts=self._expected_starts.values,
             history=self._store.ledger.history_values(),
             spent=self._store.ledger.spent_values(),
         )
@@ -244,6 +250,10 @@ class Agent:
                 log_move(new)
                 self._actions.tell_jobs(new)
         return after
+
+    def _note_ranks(self) -> None:
+        if self._online is not None and self._drained is not None:
+            self._expected_starts.note_ranks(self._online - self._drained, self._clock.now())
 
     def _tell_job_lost(self, event: JobEvent) -> None:
         """Name a job that Flux fails on a burst's ranks: a lost node, most often; the exception's note says which."""

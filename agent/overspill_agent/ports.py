@@ -88,7 +88,8 @@ class JobEvent:
 
     jobid: int
     name: str
-    """submit, validate, depend, priority, alloc, start, finish, release, free, clean, exception, urgency, memo, …"""
+    """submit, validate, depend, priority, alloc, start, finish, release, free, clean, exception, urgency, memo, …; and
+    annotations: what the scheduler says of a job that waits, all of it each time."""
     at: float
     context: Mapping[str, Any]
     jobspec: Mapping[str, Any] | None = None
@@ -99,7 +100,7 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryReplayed:
-    """Every job that existed before the agent started is known now."""
+    """Every job that existed before the agent started is known now, with what the scheduler says of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

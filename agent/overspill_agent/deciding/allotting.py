@@ -15,6 +15,7 @@ from overspill_agent.deciding.breaking import Opening
 from overspill_agent.deciding.constraints import names_ranks
 from overspill_agent.deciding.decisions import Code
 from overspill_agent.deciding.eligibility import Hints, eligibility_of, read_hints
+from overspill_agent.deciding.expecting import expect
 from overspill_agent.deciding.matching import Refusal
 from overspill_agent.deciding.mounts import lacks_mount
 from overspill_agent.deciding.pool import Pool
@@ -80,11 +81,14 @@ class Allotment:
         self._pool = Pool(snapshot.resources(snapshot.home - frozenset(hidden)), by_rank=by_rank)
         running = [job for job in snapshot.running if job.ranks & snapshot.home]
         horizon = now + market.longest_s + policy.wait_margin_s
+        self._horizon = horizon
         self._queue = LocalQueue(self._pool, running, policy, now, horizon=horizon)
         self.idle = self._pool.idle()
         self.renting = Renting(snapshot, policy, now, market)
         self.holds: dict[Hold, list[int]] = {}
         self.has_home_jobs = False
+        self._has_left = False
+        """Whether a job that home could hold has left for a burst: what the scheduler expects counts it in."""
         self._promised: dict[int, Room] = {}
         self._refused: dict[tuple[Demand, Hints], tuple[float, list[int]]] = {}
 
@@ -116,10 +120,12 @@ class Allotment:
             self._hold(job, wish)
             return
         known = None if job.jobid in self._promised else self._refused.get((wish.demand, wish.hints))
-        if known is not None and wish.lasts_s >= known[0]:
+        if known is not None and wish.lasts_s >= known[0] and not self._is_expected_soon(job):
             known[1].append(job.jobid)
             return
         found = self._find(wish)
+        if found is None or found.code is Code.IN_FLIGHT:
+            self._has_left = self._has_left or self._pool.capacity(wish.demand) >= wish.demand.units
         if found is None:
             return
         jobs = self._hold(job, found)
@@ -217,17 +223,27 @@ class Allotment:
         )
 
     def _wait(self, wish: _Wish, options: tuple[Option, ...] | Refusal) -> tuple[float | None, str]:
-        """Give when a job starts at home if it is to wait for that, and the figures; None if it is to burst."""
+        """Give when a job starts if it is to wait for that, and the figures; None if it is to burst."""
         latency = self._latency(options)
         margin_s = self._policy.wait_margin_s
         latest = inf if latency is None else self._now + latency.p90_s + margin_s
-        start = self._queue.offer(wish.demand, wish.job.duration_s, latest)
-        about = "" if start.is_exact else "at least "
-        figures = f"the expected wait at home is {about}{start.at - self._now:.0f} s"
+        start = expect(
+            self._snapshot.expected_starts.get(wish.job.jobid),
+            lambda: self._queue.offer(wish.demand, wish.job.duration_s, latest),
+            scheduler=self._snapshot.facts.scheduler,
+            latest=latest,
+            now=self._now,
+            others_left=self._has_left,
+        )
+        figures = start.describe(self._now)
         if latency is not None:
             figures += f"; a burst takes {latency.p90_s:.0f} s (p90), and the margin is {margin_s:.0f} s"
         stays = latency is not None and start.is_exact and start.at <= latest
         return (start.at if stays else None), figures
+
+    def _is_expected_soon(self, job: PendingJob) -> bool:
+        """Tell whether the scheduler may start a job in time that others like it wait for in vain."""
+        return self._snapshot.expected_starts.get(job.jobid, inf) <= self._horizon
 
     def _latency(self, options: tuple[Option, ...] | Refusal) -> Latency | None:
         """Give how long a burst takes that could be had; None if there is none."""

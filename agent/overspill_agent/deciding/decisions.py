@@ -61,7 +61,7 @@ class Code(StrEnum):
     FITS_NOW = "fits-now"
     """It fits on ranks that are free at home: the scheduler starts it."""
     LOCAL_WAIT_SHORTER = "local-wait-shorter"
-    """It starts at home before a burst would be there."""
+    """It starts on the ranks that are up before a burst would be there."""
     SETTLING = "settling"
     """The lead has just started: its own ranks may come back."""
     IN_FLIGHT = "in-flight"

@@ -185,6 +185,7 @@ def _of_waiting_jobs(snapshot: Snapshot, policy: Policy, now: float) -> Iterator
         yield next_opening(kind.name, kind.zones, snapshot.history, policy, now) or 0.0
     for job in snapshot.running:
         yield expected_end(job.started_at, job.duration_s, policy, now)
+    yield from snapshot.expected_starts.values()
     if policy.cap_usd_per_day is not None:
         yield from (spent.at + DAY_S for spent in snapshot.spent)
 

@@ -51,6 +51,8 @@ class Snapshot:
     allocated: Ranks = field(default_factory=frozenset)
     running: tuple[RunningJob, ...] = ()
     """The jobs that have resources."""
+    expected_starts: Mapping[int, float] = field(default_factory=dict)
+    """When the scheduler says that waiting jobs will start (epoch seconds), by their ids; see `expected_starts`."""
     history: tuple[Experience, ...] = ()
     """What became of earlier bursts."""
     spent: tuple[Spent, ...] = ()

@@ -66,6 +66,10 @@ class FileJob(_Part):
     queue: str | None = None
     constraints: dict[str, JsonValue] | None = Field(default=None, description="RFC 31")
     requires: tuple[Text, ...] = Field(default=(), description="properties; -NAME or ^NAME for ones not to be there")
+    expected_start_at: Time | None = Field(
+        default=None,
+        description="when the scheduler says that it starts (annotations.sched.t_estimate); null: it does not",
+    )
     started_at: Time | None = Field(default=None, description="of a running job; default: submitted_at")
     ranks: Idset | None = Field(default=None, description="of a running job; null: somewhere at home")
 

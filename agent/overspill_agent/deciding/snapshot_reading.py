@@ -90,6 +90,11 @@ def read_snapshot(file: SnapshotFile, policy: Policy) -> Snapshot:
         templates=templates,
         pending=tuple(_pending(number, job) for number, job in enumerate(file.jobs) if job.state is JobState.PENDING),
         running=running,
+        expected_starts={
+            number: job.expected_start_at
+            for number, job in enumerate(file.jobs)
+            if job.state is JobState.PENDING and job.expected_start_at is not None
+        },
         bursts=bursts,
         online=frozenset(rank for rank, state in states.items() if state != "offline").union(
             *(burst.ranks for burst in bursts if burst.state in (BurstState.ACTIVE, BurstState.DRAINING))

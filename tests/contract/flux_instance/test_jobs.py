@@ -2,6 +2,8 @@ import os
 
 import pytest
 
+from overspill_agent.expected_starts import ExpectedStarts
+from overspill_agent.ports import JobEvent
 from overspill_shared.idset import parse_idset
 
 UNKNOWN_JOB = 123
@@ -138,3 +140,27 @@ def test_fatal_exception_ends_a_running_job(instance, flux, listen):
     # The shell reports a task that SIGTERM ended as 128 + 15; SIGTERM may also end a shell that just starts.
     assert os.waitstatus_to_exitcode(heard.job(job, "finish").context["status"]) in {128 + 15, -15}
     assert flux.allocated() == frozenset()
+
+
+def test_scheduler_says_when_a_waiting_job_starts_before_the_history_ends_and_when_it_changes(instance, flux, listen):
+    if not instance.is_real:
+        pytest.skip("the stand-in imitates no scheduler: it says nothing")
+    running = instance.submit("-N2", "--exclusive", "-t", "600s", "sleep", "600")
+    listen(flux, lambda heard: heard.job(running, "start"))
+    waiting = instance.submit("-N2", "-t", "600s", "true")
+    listen(flux, lambda heard: heard.job(waiting, "priority"))
+
+    starts = ExpectedStarts()
+    heard = listen(flux, lambda heard: heard.is_up_to_date())
+    for event in heard.of(JobEvent):
+        starts.apply(event)
+    ends_at = heard.job(running, "alloc").at + 600
+    assert starts.values == {waiting: pytest.approx(ends_at, abs=2)}
+
+    def cancel():
+        flux.raise_exception(running, severity=0, kind="cancel", note="")
+
+    heard = listen(flux, lambda heard: heard.job(waiting, "clean"), then=cancel)
+    for event in heard.of(JobEvent):
+        starts.apply(event)
+    assert starts.values == {}

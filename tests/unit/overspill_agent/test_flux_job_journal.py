@@ -11,11 +11,17 @@ JOBSPEC = {"version": 1}
 RESOURCES = {"version": 1}
 
 
-def read(*answers):
+NOW = 20.0
+ESTIMATE = {"sched": {"t_estimate": 100.0}}
+
+
+def read(*answers, listed=()):
     events = []
     journal = JobJournal(events.append)
     for answer in answers:
         journal.take(answer)
+        if answer is SENTINEL:
+            journal.take_list({"jobs": list(listed)}, NOW)
     return events
 
 
@@ -36,6 +42,26 @@ def test_history_sent_job_by_job_is_told_in_the_order_of_time():
 
 def test_nothing_is_told_before_the_history_ends():
     assert read(answer(1, ("submit", 1.0))) == []
+
+
+def test_what_the_scheduler_says_of_waiting_jobs_is_told_before_the_history_ends():
+    listed = [{"id": 1, "annotations": ESTIMATE}, {"id": 2}, {"id": 3, "annotations": None}]
+
+    events = read(answer(1, ("submit", 1.0)), SENTINEL, listed=listed)
+
+    said = JobEvent(jobid=1, name="annotations", at=NOW, context={"annotations": ESTIMATE})
+    assert [event if event == said else getattr(event, "name", "end") for event in events] == ["submit", said, "end"]
+
+
+def test_history_does_not_end_before_the_list_has_come():
+    events = []
+    journal = JobJournal(events.append)
+    journal.take(SENTINEL)
+    journal.take(answer(1, ("submit", 1.0)))
+    assert [event.name for event in events] == ["submit"]
+
+    journal.take_list({}, NOW)
+    assert events[1:] == [HistoryReplayed()]
 
 
 def test_no_jobs_at_all_is_a_history_too():

@@ -111,3 +111,20 @@ def test_unknown_burst_whose_teardown_cannot_be_published_raises_so_that_the_eve
 
     with pytest.raises(Unavailable):
         stage.report(make_burst("ACTIVE"), "ready", detail={"zone": "us-central1-a"})
+
+
+def test_job_waits_while_the_scheduler_says_soon_and_bursts_once_a_lost_rank_puts_that_in_doubt(stage):
+    for rank, jobid in enumerate((8, 9)):
+        stage.submit(jobid, 1, burstable=None, duration=5000)
+        stage.allocate(jobid, [rank])
+    stage.start()
+    stage.flux.job(1, "annotations", annotations={"sched": {"t_estimate": stage.clock.now() + 300}})
+    stage.submit(1, 1, duration=60)
+    (hold,) = stage.turns[-1]
+    assert (hold.code, "Fluxion expects it to start in 300 s" in hold.reason) == ("local-wait-shorter", True)
+
+    stage.advance(10)
+    stage.lose({1})
+
+    (request,) = stage.requests
+    assert [job.jobid for job in request.jobs] == [1]

@@ -283,7 +283,7 @@ def test_plan_of_jobs_without_limits_takes_them_to_run_ever_longer():
 
     (decision,) = planned(running("r", "0-1", ends_in_s=0, **started), job("a", 2))
 
-    assert (decision["code"], "wait at home is 2200 s" in decision["reason"]) == ("break-even", True)
+    assert (decision["code"], "it waits 2200 s at home" in decision["reason"]) == ("break-even", True)
 
 
 @pytest.mark.parametrize(
