@@ -37,11 +37,11 @@ from overspill_shared.sealing import Keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from overspill_agent.burst_requests import Identity
     from overspill_agent.bursts import Burst
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.snapshot import Snapshot
     from overspill_agent.jobs import PendingJob
+    from overspill_agent.lead_identity import Identity
     from overspill_agent.ports import FluxInstance
     from overspill_agent.store import BurstStore
     from overspill_shared.messages import BurstEvent, LeaseRenewal

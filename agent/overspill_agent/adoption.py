@@ -17,10 +17,10 @@ from overspill_shared.log import about_burst
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from overspill_agent.burst_requests import Identity
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.slots import Slot
     from overspill_agent.deciding.snapshot import Snapshot
+    from overspill_agent.lead_identity import Identity
     from overspill_agent.ports import FluxInstance
     from overspill_agent.store import BurstStore
     from overspill_shared.idset import Ranks

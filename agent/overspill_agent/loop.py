@@ -38,10 +38,10 @@ from overspill_shared.log import about_burst
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from overspill_agent.burst_requests import Identity
     from overspill_agent.deciding.decisions import Decision
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.slots import Slot
+    from overspill_agent.lead_identity import Identity
     from overspill_agent.ports import FluxEvent, FluxInstance, InstanceFacts, Timer
     from overspill_shared.idset import Ranks
     from overspill_shared.messages import BurstEvent

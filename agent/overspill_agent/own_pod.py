@@ -1,6 +1,6 @@
 """What the agent's own pod and the Services around it tell, as plain values, and the port that brings them.
 
-`kubernetes_pod` is the adapter. What follows from these values is said in `lead_address` and `burst_requests`; no
+`kubernetes_pod` is the adapter. What follows from these values is said in `lead_address` and `lead_identity`; no
 rule stands here.
 """
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import tenacity
 
 from overspill_agent import reachability
-from overspill_agent.burst_requests import build_identity
 from overspill_agent.deciding.slots import find_slots
 from overspill_agent.doctor import startup
 from overspill_agent.kubernetes_pod import read_own_pod
+from overspill_agent.lead_identity import build_identity
 from overspill_agent.loop import Agent
 from overspill_agent.munge_key import read_munge_key
 from overspill_agent.publishing import BackgroundPublisher
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from overspill_agent.agent_settings import AgentSettings
-    from overspill_agent.burst_requests import Identity
     from overspill_agent.deciding.decisions import Decision
     from overspill_agent.deciding.slots import Slot
+    from overspill_agent.lead_identity import Identity
     from overspill_agent.own_pod import PodFacts
     from overspill_agent.ports import FluxInstance, InstanceFacts
     from overspill_agent.pubsub_events import EventSubscription

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overspill_agent.agent_settings import AgentSettings
-from overspill_agent.burst_requests import build_identity
 from overspill_agent.flux_instance import RealFlux
 from overspill_agent.lead_address import AddressSource
+from overspill_agent.lead_identity import build_identity
 from overspill_agent.own_pod import PodFacts, Service, ServicePort, ServiceType
 from overspill_agent.ports import OnlineChanged
 

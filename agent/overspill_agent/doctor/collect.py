@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from overspill_agent.agent_settings import DEFAULT_VIEW_IMAGE
-from overspill_agent.burst_requests import build_identity
 from overspill_agent.deciding.slots import Slot, find_slots
 from overspill_agent.doctor.config_tables import strings, table
 from overspill_agent.doctor.examination import CurveCertFile, Examination, PubSubRights
 from overspill_agent.kubernetes_pod import read_own_pod
+from overspill_agent.lead_identity import build_identity
 from overspill_agent.store import parse_state
 from overspill_shared import names
 from overspill_shared.errors import ConfigError

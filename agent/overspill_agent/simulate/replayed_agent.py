@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from overspill_agent.burst_requests import Identity
 from overspill_agent.bursts import UNTOLD_GENERATION
 from overspill_agent.deciding.slots import DEFAULT_TEMPLATE, find_slots
 from overspill_agent.lead_address import AddressSource, LeadAddress
+from overspill_agent.lead_identity import Identity
 from overspill_agent.loop import Agent
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, InstanceFacts, OnlineChanged, RankResources
 from overspill_agent.simulate.job_events import CORES, events_of

@@ -4,9 +4,9 @@ from tests.unit.overspill_agent.in_memory_flux import FakeFlux, Ranks, Stage
 
 from overspill_agent.actions import Actions
 from overspill_agent.agent_settings import AgentSettings
-from overspill_agent.burst_requests import build_identity
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.policy import Policy
+from overspill_agent.lead_identity import build_identity
 from overspill_agent.store import BurstStore
 
 

@@ -10,9 +10,9 @@ from collections import deque
 from tests.unit.overspill_agent.examples import HOME, make_event, make_facts, make_jobspec, make_slots, make_template
 
 from overspill_agent.agent_settings import AgentSettings
-from overspill_agent.burst_requests import build_identity
 from overspill_agent.bursts import Burst
 from overspill_agent.deciding.policy import Policy
+from overspill_agent.lead_identity import build_identity
 from overspill_agent.loop import Agent
 from overspill_agent.ports import (
     DrainedChanged,
