@@ -58,8 +58,8 @@ class Cluster:
 
     def outcome(self, end: float, *, quiet_since: float) -> BurstOutcome:
         """Give what it was; what is not gone is paid for until `end`, and a leak if it was there all the quiet time."""
-        if self.removed_at is None:
-            self.paid.set(self.paid.nodes, end)
+        gone_at = end if self.removed_at is None else self.removed_at
+        self.paid.set(self.paid.nodes, gone_at)
         return BurstOutcome(
             burst_id=self.burst_id,
             slot=self.slot,
@@ -68,6 +68,7 @@ class Cluster:
             removed_at=self.removed_at,
             is_leaked=self.removed_at is None and self.requested_at <= quiet_since,
             most_nodes=self.most_nodes,
+            existed_s=gone_at - self.requested_at,
             paid_node_s=self.paid.node_s,
             used_node_s=self.used.node_s,
             failure=self.fate.failure,
@@ -103,11 +104,23 @@ class Cloud:
         return cluster
 
     def resize(self, cluster: Cluster, nodes: int, revision: int, now: float) -> float:
-        """Pay for another number of nodes from now on; gives how long more nodes take to come online."""
+        """Begin to change the number of nodes, and pay for more from now on; gives how long the change takes."""
         cluster.revision = revision
-        cluster.paid.set(nodes, now)
+        cluster.paid.set(max(nodes, cluster.paid.nodes), now)
         cluster.most_nodes = max(cluster.most_nodes, nodes)
         return draw_growth_s(self._model, self._seed, cluster.number, revision)
+
+    def gone_after_s(self, nodes: int) -> float:
+        """Give how long surplus nodes are paid for after a change to `nodes` is done.
+
+        An emptied pool is empty then; of one that only shrinks an autoscaler takes the nodes that nothing runs on.
+        """
+        return self._model.scale_down_s if nodes else 0.0
+
+    def give_back(self, cluster: Cluster, nodes: int, revision: int, now: float) -> None:
+        """Pay for no more than `nodes` from now on, if nothing else was asked for since."""
+        if cluster.revision == revision and cluster.is_up:
+            cluster.paid.set(min(nodes, cluster.paid.nodes), now)
 
     def delete(self, cluster: Cluster, now: float) -> bool:
         """Begin to delete; tells whether it was not under way already."""

@@ -47,6 +47,13 @@ def simulate(
     price: Annotated[
         float | None, typer.Option(min=0, help="USD an hour of a rented node; otherwise the trace's, or 0.42.")
     ] = None,
+    cluster_price: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="USD an hour of a burst's cluster without its nodes, otherwise 0.167; 0 where it is there anyway.",
+        ),
+    ] = None,
     load: Annotated[
         float, typer.Option(min=0.01, max=100, help="Submit jobs so many times as close together as the trace does.")
     ] = 1.0,
@@ -89,13 +96,14 @@ def simulate(
         nodes=nodes,
         slots=parse_slots(slot or ()),
         price_usd_per_h=price,
+        cluster_usd_per_h=cluster_price,
         cloud=build_cloud(capacity_failures=capacity_failures, boot_failures=boot_failures),
         seed=seed,
     )
     began = time.perf_counter()
     runs = [replay(recorded, scenario, contender) for contender in contenders]
     elapsed_s = time.perf_counter() - began
-    results = [(run, summarise(run, scenario.price_usd_per_h)) for run in runs]
+    results = [(run, summarise(run, scenario.price_usd_per_h, scenario.cluster_usd_per_h)) for run in runs]
     if plot is not None:
         _draw(plot, recorded, results)
     if as_json:
@@ -162,6 +170,7 @@ def _as_json(recorded: Trace, scenario: Scenario, results: list[tuple[Run, Summa
         "nodes": scenario.nodes,
         "slots": dict(scenario.slots),
         "price_usd_per_h": scenario.price_usd_per_h,
+        "cluster_usd_per_h": scenario.cluster_usd_per_h,
         "seed": scenario.seed,
         "policies": [as_json(summary) for _, summary in results],
     }
@@ -178,7 +187,7 @@ def _show(recorded: Trace, scenario: Scenario, results: list[tuple[Run, Summary]
     console = Console(highlight=False)
     console.print(
         f"{recorded.name}: {len(recorded.jobs):,} jobs in {in_words(span_s)}, {scenario.nodes:,} nodes at home,"
-        f" slots {slots}, {scenario.price_usd_per_h:g} USD a node-hour",
+        f" slots {slots}, {scenario.price_usd_per_h:g} USD a node-hour, {scenario.cluster_usd_per_h:g} a cluster-hour",
         soft_wrap=True,
         markup=False,
     )

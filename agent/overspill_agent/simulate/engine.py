@@ -201,6 +201,12 @@ class Engine:
         ready_at = max(now + grown_s, cluster.requested_at + cluster.fate.create_s + cluster.fate.join_s)
         self._at(ready_at, partial(self._join, cluster, resize.ranks))
         self._at(ready_at, partial(self._report, cluster, "resized"))
+        gone_at = ready_at + self._cloud.gone_after_s(len(resize.ranks))
+        self._at(gone_at, partial(self._give_back, cluster, len(resize.ranks), resize.revision))
+
+    def _give_back(self, cluster: Cluster, nodes: int, revision: int, now: float) -> bool:
+        self._cloud.give_back(cluster, nodes, revision, now)
+        return False
 
     def _join(self, cluster: Cluster, ranks: Ranks, now: float) -> bool:
         if not cluster.is_up or cluster.fate.failure is not None:

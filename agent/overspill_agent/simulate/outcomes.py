@@ -55,6 +55,8 @@ class BurstOutcome:
     is_leaked: bool
     """It cost money long after the last job, and nobody was about to end it."""
     most_nodes: int
+    existed_s: float
+    """How long its cluster was there, with nodes or without."""
     paid_node_s: float
     used_node_s: float
     failure: ErrorClass | None
@@ -69,3 +71,5 @@ class Run:
     bursts: tuple[BurstOutcome, ...]
     turns: int
     """How often the agent decided."""
+    counted_usd: float = 0.0
+    """What the agent's own ledger says that its bursts have cost."""

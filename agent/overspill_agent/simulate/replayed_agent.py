@@ -17,6 +17,7 @@ from overspill_agent.ports import DrainedChanged, HistoryReplayed, InstanceFacts
 from overspill_agent.simulate.job_events import CORES, events_of
 from overspill_agent.simulate.ports import Turn
 from overspill_agent.simulate.simulated_flux import SimulatedClock, SimulatedFlux, SimulatedPublisher
+from overspill_agent.store import parse_ledger
 from overspill_shared.hostlist import compress
 from overspill_shared.messages import BurstEvent, EventError, EventKind, Lead, Runtime, event_id
 from overspill_shared.sealing import generate_keypair
@@ -70,6 +71,11 @@ class ReplayedAgent:
         effects, self._flux.effects = tuple(self._flux.effects), []
         next_call_at = self._flux.next_call_at
         return Turn(effects=effects, wake_at=None if next_call_at is None else next_call_at - EPOCH_S)
+
+    @property
+    def counted_usd(self) -> float:
+        """What its ledger says that bursts have cost."""
+        return sum(entry.usd for entry in parse_ledger(self._flux.read_state()).spent)
 
     def _hear(self, moment: Moment) -> None:
         for change in moment.changes:

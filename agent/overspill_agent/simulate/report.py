@@ -32,7 +32,11 @@ class Summary:
     wait_p95_s: float
     wait_max_s: float
     cost_usd: float | None
-    """None where a node's price is not known."""
+    """Of nodes and clusters; None where a node's price is not known."""
+    counted_usd: float
+    """Of nodes, by the agent's own ledger: what its caps compare with."""
+    cluster_h: float
+    """How long clusters were there, with nodes or without."""
     node_h_paid: float
     node_h_used: float
     """Of what was paid for, with a job on it."""
@@ -54,11 +58,12 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def summarise(run: Run, price_usd_per_h: float | None) -> Summary:
-    """Sum up a run."""
+def summarise(run: Run, price_usd_per_h: float | None, cluster_usd_per_h: float = 0.0) -> Summary:
+    """Sum up a run, by the prices of a node, and of a cluster without its nodes."""
     waits = [outcome.wait_s for outcome in run.jobs if outcome.wait_s is not None]
     ends = [outcome.end for outcome in run.jobs]
     paid_h = sum(burst.paid_node_s for burst in run.bursts) / HOUR_S
+    cluster_h = sum(burst.existed_s for burst in run.bursts) / HOUR_S
     return Summary(
         policy=run.policy,
         jobs_done=ends.count(End.DONE),
@@ -70,7 +75,9 @@ def summarise(run: Run, price_usd_per_h: float | None) -> Summary:
         wait_p50_s=percentile(waits, 0.5),
         wait_p95_s=percentile(waits, 0.95),
         wait_max_s=max(waits, default=0.0),
-        cost_usd=None if price_usd_per_h is None else paid_h * price_usd_per_h,
+        cost_usd=None if price_usd_per_h is None else paid_h * price_usd_per_h + cluster_h * cluster_usd_per_h,
+        counted_usd=run.counted_usd,
+        cluster_h=cluster_h,
         node_h_paid=paid_h,
         node_h_used=sum(burst.used_node_s for burst in run.bursts) / HOUR_S,
         bursts=len(run.bursts),

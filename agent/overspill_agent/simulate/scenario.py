@@ -20,6 +20,10 @@ PRICE_USD_PER_H: Final = 0.42
 """Of a c2-standard-8 in us-central1, on demand, where neither trace nor options name a price."""
 
 
+CLUSTER_USD_PER_H: Final = 0.167
+"""Of a burst's cluster without its nodes: GKE's management fee (0.10), and one e2-standard-2 for the system's pods."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """What all policies are compared on."""
@@ -27,6 +31,7 @@ class Scenario:
     nodes: int
     slots: Mapping[str, int]
     price_usd_per_h: float
+    cluster_usd_per_h: float = CLUSTER_USD_PER_H
     cloud: CloudModel = PUBLISHED
     seed: int = 1
 
@@ -37,6 +42,7 @@ def build_scenario(
     nodes: int | None = None,
     slots: Mapping[str, int] | None = None,
     price_usd_per_h: float | None = None,
+    cluster_usd_per_h: float | None = None,
     cloud: CloudModel = PUBLISHED,
     seed: int = 1,
 ) -> Scenario:
@@ -54,6 +60,7 @@ def build_scenario(
         nodes=at_home,
         slots=slots or trace.slots or {"burst-0": at_home},
         price_usd_per_h=known_price if price_usd_per_h is None else price_usd_per_h,
+        cluster_usd_per_h=CLUSTER_USD_PER_H if cluster_usd_per_h is None else cluster_usd_per_h,
         cloud=cloud,
         seed=seed,
     )

@@ -57,6 +57,7 @@ class SimulatedFlux:
         self._facts = facts
         self._clock = clock
         self._timers: list[SimulatedTimer] = []
+        self._ledger: dict[str, Any] = {}
         self.busy: Ranks = frozenset()
         """The ranks that have work."""
         self.effects: list[Effect] = []
@@ -89,11 +90,12 @@ class SimulatedFlux:
         """Do nothing: nobody else is here."""
 
     def read_state(self) -> dict[str, Any]:
-        """Give an empty KVS."""
-        return {}
+        """Give the ledger alone, once there is one."""
+        return self._ledger
 
     def write_state(self, changes: Mapping[str, Any]) -> None:
-        """Drop it: nobody restarts."""
+        """Keep the ledger, and drop the records: nobody restarts."""
+        self._ledger |= {key: value for key, value in changes.items() if key == "ledger"}
 
     def drain(self, ranks: Ranks, reason: str) -> None:
         """Ask for it."""

@@ -17,6 +17,8 @@ ROWS: Final[Sequence[tuple[str, Callable[[Summary], str]]]] = (
     ("wait, p95", lambda s: in_words(s.wait_p95_s)),
     ("wait, longest", lambda s: in_words(s.wait_max_s)),
     ("cost", lambda s: "unknown" if s.cost_usd is None else f"{s.cost_usd:,.2f} USD"),
+    ("  counted by the agent", lambda s: f"{s.counted_usd:,.2f} USD"),
+    ("cluster-hours", lambda s: f"{s.cluster_h:,.1f}"),
     ("node-hours paid", lambda s: f"{s.node_h_paid:,.1f}"),
     ("node-hours used", lambda s: f"{s.node_h_used:,.1f}"),
     ("bursts", lambda s: f"{s.bursts:,}"),
@@ -28,7 +30,7 @@ ROWS: Final[Sequence[tuple[str, Callable[[Summary], str]]]] = (
     ("jobs refused", lambda s: f"{s.jobs_refused:,}"),
     ("jobs never started", lambda s: f"{s.jobs_unstarted:,}"),
 )
-_ALWAYS_SHOWN: Final = 12
+_ALWAYS_SHOWN: Final = 14
 """Rows after these are shown only where one policy has something to say."""
 
 

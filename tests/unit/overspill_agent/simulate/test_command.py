@@ -33,7 +33,9 @@ def test_policies_are_shown_side_by_side(run):
 
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == "t.jsonl: 3 jobs in 9 s, 2 nodes at home, slots burst-0 of 3, 0.5 USD a node-hour"
+    assert lines[0] == (
+        "t.jsonl: 3 jobs in 9 s, 2 nodes at home, slots burst-0 of 3, 0.5 USD a node-hour, 0.167 a cluster-hour"
+    )
     assert lines[1] == "source: written by hand"
     rows = {line.split("  ")[0]: line.split() for line in lines}
     assert lines[3].split() == ["never", "always", "break-even"]
@@ -63,11 +65,12 @@ def test_the_same_command_gives_the_same_figures(run):
 def test_options_count_more_than_the_trace(run):
     _, out, _ = run(
         "simulate", "t.jsonl", "--json", "--policy", "never", "--nodes", "3", "--slot", "gpu-0=1", "--price", "2",
-        "--seed", "9", "--load", "2",
+        "--cluster-price", "0", "--seed", "9", "--load", "2",
     )  # fmt: skip
 
     told = json.loads(out)
     assert (told["nodes"], told["slots"], told["price_usd_per_h"], told["seed"]) == (3, {"gpu-0": 1}, 2.0, 9)
+    assert told["cluster_usd_per_h"] == 0
     assert told["trace"]["load"] == 2
     assert told["policies"][0]["wait_max_s"] == 4000 + 60 - 4.5
 

@@ -34,7 +34,10 @@ def test_break_even_costs_less_than_always_and_waits_less_than_never(name, seed)
     scenario = build_scenario(trace, seed=seed)
 
     never, always, even = (
-        summarise(replay(trace, scenario, parse_contender(policy)), scenario.price_usd_per_h) for policy in DEFAULTS
+        summarise(
+            replay(trace, scenario, parse_contender(policy)), scenario.price_usd_per_h, scenario.cluster_usd_per_h
+        )
+        for policy in DEFAULTS
     )
 
     assert even.cost_usd < always.cost_usd

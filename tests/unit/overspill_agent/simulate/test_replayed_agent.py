@@ -106,7 +106,16 @@ def test_limits_hold_in_a_simulation_too(policy):
 
 
 @pytest.mark.parametrize("shape", Shape)
-@pytest.mark.parametrize("policy", ["always", "break-even", "break-even:placement=spread,backfill=false"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "always",
+        "break-even",
+        "break-even:placement=spread,backfill=false",
+        "break-even:shrinks=true",
+        "break-even:shrinks=true,keep_warm_s=1800",
+    ],
+)
 def test_whatever_the_load_every_job_ends_once_and_all_use_is_paid_for(shape, policy):
     trace = generate(Recipe(shape=shape, seed=11, jobs=60, nodes=4, load=0.6))
     scenario = Scenario(nodes=4, slots=trace.slots, price_usd_per_h=0.5, cloud=build_cloud(boot_failures=0.1))
@@ -118,6 +127,44 @@ def test_whatever_the_load_every_job_ends_once_and_all_use_is_paid_for(shape, po
     for burst in result.bursts:
         assert burst.removed_at is not None
         assert burst.used_node_s <= burst.paid_node_s + 1e-6
+    # What the caps compare with is never less than what the nodes cost.
+    assert result.counted_usd >= bill_usd(result)
+
+
+def bill_usd(result):
+    return sum(burst.paid_node_s for burst in result.bursts) * SCENARIO.price_usd_per_h / 3600
+
+
+def test_nodes_that_are_given_back_are_paid_for_no_longer():
+    jobs = [
+        job(1, nodes=4, run_s=9000.0, limit_s=9000.0, is_burstable=False),
+        job(2, at=1.0, nodes=1, run_s=8000.0, limit_s=8000.0),
+        job(3, at=2.0, nodes=5, run_s=300.0, limit_s=300.0),
+    ]
+
+    kept, shrunk = run(jobs), run(jobs, "break-even:shrinks=true")
+
+    (whole,), (part,) = kept.bursts, shrunk.bursts
+    assert {outcome.end for outcome in (*kept.jobs, *shrunk.jobs)} == {End.DONE}
+    assert (whole.most_nodes, part.most_nodes) == (6, 6)
+    assert part.existed_s == pytest.approx(whole.existed_s, abs=4 * TURN_S)
+    # Six nodes until the last five were idle for the idle time-out, and an autoscaler took them; one from then on.
+    shrunk_after_s = (part.paid_node_s - part.existed_s) / 5
+    given_back_s = part.online_at - part.requested_at + 300 + 600
+    assert given_back_s + 600 < shrunk_after_s < given_back_s + 600 + 170 + 8 * TURN_S
+    assert whole.paid_node_s == pytest.approx(6 * whole.existed_s)
+
+
+def test_a_cluster_that_is_kept_warm_has_nodes_again_sooner():
+    jobs = [job(1, nodes=5, run_s=300.0, limit_s=300.0), job(2, at=2500.0, nodes=5, run_s=300.0, limit_s=300.0)]
+
+    cold, warm = run(jobs), run(jobs, "break-even:keep_warm_s=3600")
+
+    assert (len(cold.bursts), len(warm.bursts)) == (2, 1)
+    cold_wait_s, warm_wait_s = (max(result.jobs, key=lambda one: one.job.jobid).wait_s for result in (cold, warm))
+    assert warm_wait_s < cold_wait_s - 100
+    assert warm.bursts[0].existed_s > 5000 > sum(burst.existed_s for burst in cold.bursts)
+    assert warm.bursts[0].paid_node_s < 5 * warm.bursts[0].existed_s / 2
 
 
 def test_the_same_seed_gives_the_same_run():

@@ -24,6 +24,7 @@ def burst(**changed):
         "removed_at": 4000.0,
         "is_leaked": False,
         "most_nodes": 4,
+        "existed_s": 1200.0,
         "paid_node_s": 7200.0,
         "used_node_s": 3600.0,
         "failure": None,
@@ -43,15 +44,17 @@ def test_a_run_is_summed_up():
         ),
         bursts=(burst(), burst(online_at=None), burst(removed_at=None, is_leaked=True)),
         turns=5,
+        counted_usd=3.5,
     )
 
-    summary = summarise(run, 0.5)
+    summary = summarise(run, 0.5, 0.2)
 
     assert (summary.jobs_done, summary.jobs_killed, summary.jobs_refused, summary.jobs_unstarted) == (20, 1, 1, 1)
     assert summary.jobs_on_bursts == 2
     assert summary.wait_mean_s == pytest.approx((190 + 1000) / 21)
     assert (summary.wait_p50_s, summary.wait_p95_s, summary.wait_max_s) == (10, 19, 1000)
-    assert (summary.node_h_paid, summary.node_h_used, summary.cost_usd) == (6.0, 3.0, 3.0)
+    assert (summary.node_h_paid, summary.node_h_used, summary.cluster_h) == (6.0, 3.0, 1.0)
+    assert (summary.cost_usd, summary.counted_usd) == (pytest.approx(6 * 0.5 + 1 * 0.2), 3.5)
     assert (summary.bursts, summary.bursts_failed, summary.bursts_leaked) == (3, 1, 1)
     assert json.loads(json.dumps(as_json(summary)))["wait_mean_s"] == 56.667
 

@@ -28,6 +28,12 @@ def test_what_is_asked_of_flux_becomes_effects_in_order(flux):
     assert flux.effects == [Drain(ranks=RANKS), Leave(ranks=RANKS), Undrain(ranks=RANKS)]
 
 
+def test_of_what_is_written_only_the_ledger_is_kept(flux):
+    flux.write_state({"schema": 1, "bursts.b1": {}, "ledger": {"spent": []}})
+
+    assert flux.read_state() == {"ledger": {"spent": []}}
+
+
 def test_a_call_that_is_due_twice_is_made_once(flux, clock):
     calls = []
 

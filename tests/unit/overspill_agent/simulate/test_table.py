@@ -22,11 +22,14 @@ def shown(*summaries):
 
 
 def test_policies_stand_side_by_side():
-    rows = shown(NOTHING, replace(NOTHING, policy="always", cost_usd=1234.5, bursts=7, wait_p95_s=600.0))
+    rows = shown(
+        NOTHING, replace(NOTHING, policy="always", cost_usd=1234.5, counted_usd=12.0, bursts=7, wait_p95_s=600.0)
+    )
 
     assert rows[""] == ["never", "always"]
     assert rows["wait, p95"] == ["0", "s", "10", "min"]
     assert rows["cost"] == ["0.00", "USD", "1,234.50", "USD"]
+    assert rows["counted by the agent"] == ["0.00", "USD", "12.00", "USD"]
     assert rows["bursts"] == ["0", "7"]
     assert rows["leaked"] == ["0", "0"]
 
