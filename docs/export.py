@@ -194,8 +194,8 @@ def _faults() -> str:
         f"| `{name}` | {f'`{named.calls}`' if named.calls else 'an operation'} | {named.help} |"
         for name, named in CATALOGUE.items()
     ]
-    missing_zone = "A zone does not answer when all zones are listed, until that is cleared."
-    return FAULTS_INTRODUCTION + "\n".join([*rows, f"| `{MISSING_ZONE}` | `ListClusters` | {missing_zone} |"]) + "\n"
+    missing_zone = "A zone does not answer when clusters or operations are listed, until that is cleared."
+    return FAULTS_INTRODUCTION + "\n".join([*rows, f"| `{MISSING_ZONE}` | `List*` | {missing_zone} |"]) + "\n"
 
 
 def _schemas_in(docs: Path) -> set[str]:

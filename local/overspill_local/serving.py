@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from overspill_local.cloud import EmbeddedCloud
 from overspill_local.demo.narration import narrate
+from overspill_local.reader import shown_while_read
 
 if TYPE_CHECKING:
     from overspill_local.cloud_options import CloudOptions
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def serve_cloud(options: CloudOptions, *, as_json: bool) -> int:
-    """Serve until SIGTERM or SIGINT; gives the exit code."""
+    """Serve until SIGTERM, SIGINT or nobody reads what is told; gives the exit code."""
     return asyncio.run(_serve(options, as_json=as_json))
 
 
@@ -39,10 +40,10 @@ async def _serve(options: CloudOptions, *, as_json: bool) -> int:
                     "pid": os.getpid(),
                 }
             )
-            cloud.timeline.listen(lambda event: _write_json(event.as_json()))
+            cloud.timeline.listen(shown_while_read(lambda event: _write_json(event.as_json()), stopping.set))
         else:
             _write_ready(cloud)
-            cloud.timeline.listen(_write_plain)
+            cloud.timeline.listen(shown_while_read(_write_plain, stopping.set))
         await stopping.wait()
     left = cloud.processes_left()
     if left:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from overspill_local.free_port import free_port
+from overspill_local.reaper import marked_processes
 
 WAIT_S = 60
 
@@ -53,6 +54,17 @@ def test_up_says_what_clients_need_and_ends_cleanly_on_sigterm(up):
     assert cloud.ready["env"]["OVERSPILL_PUBLIC_KEY"].startswith("overspill-public-key:v1:")
     assert {"pubsub", "gke", "metadata", "provision", "teardown"} <= set(cloud.ready["endpoints"])
     assert cloud.stop() == 0
+
+
+def test_up_whose_output_nobody_reads_any_more_ends_cleanly(up):
+    """As with `overspill-local up --json | head -1`: the cloud's own work must not fail by what is told of it."""
+    marker = os.urandom(8).hex()
+    cloud = up("--flux", "stand-in", "--sweep-seconds", "0.2", environ={"RUN_OF_TEST": marker})
+
+    cloud.process.stdout.close()
+
+    assert cloud.process.wait(WAIT_S) == 0
+    assert marked_processes(marker, variable="RUN_OF_TEST") == ()
 
 
 def test_up_sweeps_as_often_as_it_is_told(up):

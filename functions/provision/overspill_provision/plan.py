@@ -29,7 +29,6 @@ from overspill_provision.steps import (
 from overspill_shared import names
 from overspill_shared.clusters import (
     BURST_POOL,
-    USABLE,
     Cluster,
     ClusterListing,
     ClusterOperation,
@@ -53,7 +52,7 @@ def plan(request: BurstRequest, observed: Observed, limits: Limits, *, now: floa
         return broken
     if (surplus := _surplus(cluster, observed, limits)) is not None:
         return surplus
-    if cluster.status not in USABLE or observed.objects is None:
+    if observed.objects is None:
         return _with_cluster_on_its_way(request, cluster, limits, now)
     return _with_objects(request, cluster, observed.objects, limits, now)
 
@@ -134,9 +133,12 @@ def _not_to_be_used(
 
 
 def _surplus(cluster: Cluster, observed: Observed, limits: Limits) -> GiveUp | None:
-    """Give the end of a cluster that others, made at the same moment, leave no room for."""
-    if observed.listing is None or observed.listing.missing_zones:
-        return None  # not read, since the MiniCluster exists; or a partial answer, and it was counted before
+    """Give the end of a cluster that others, made at the same moment, leave no room for.
+
+    A partial answer shows too few at most: those that it shows are there.
+    """
+    if observed.listing is None:
+        return None  # the MiniCluster exists, or it was counted before
     try:
         check_still_room(cluster, observed.listing.clusters, limits)
     except LimitReached as error:

@@ -13,6 +13,7 @@ from overspill_local.demo.real_lead import RealLead
 from overspill_local.demo.scenario import SLOT, DemoOptions, Scenario
 from overspill_local.flux_brokers import LeadLayout
 from overspill_local.frobnicator_path import frobnicator_path
+from overspill_local.reader import shown_while_read
 from overspill_local.timeline import Timeline
 from overspill_shared.lead_config import Scheduler
 
@@ -31,10 +32,9 @@ def run_demo(options: DemoOptions, screen: Screen) -> int:
         scheduler=options.scheduler,
     )
     timeline = Timeline()
-    timeline.listen(screen.show)
     screen.begin(outcome)
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_play(options, timeline, outcome))
+        asyncio.run(_play(options, timeline, outcome, screen))
     if outcome.leftovers.any and not options.keep:
         outcome.fail(
             "leftovers", f"Something is left: {outcome.leftovers}.", "Report this as a bug, with the timeline."
@@ -43,10 +43,11 @@ def run_demo(options: DemoOptions, screen: Screen) -> int:
     return 0 if outcome.ok else 1
 
 
-async def _play(options: DemoOptions, timeline: Timeline, outcome: Outcome) -> None:
+async def _play(options: DemoOptions, timeline: Timeline, outcome: Outcome, screen: Screen) -> None:
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     if task is not None:
+        timeline.listen(shown_while_read(screen.show, task.cancel))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
     await Scenario(options, lambda folder, port: make_lead(options, folder, port), timeline, outcome).play()

@@ -71,7 +71,7 @@ def clear_faults(*, control: ControlOption = "") -> None:
 def missing_zone(
     zone: Annotated[str, typer.Argument(help="Such as us-central1-a.")], *, control: ControlOption = ""
 ) -> None:
-    """A zone does not answer when all zones' clusters are listed, until that is cleared.
+    """A zone does not answer when clusters or operations are listed, until that is cleared.
 
     What is there is not known then: nothing is taken for gone, and no burst is made past a limit.
     """

@@ -28,7 +28,7 @@ from overspill_shared.clusters import (
     NodePoolStatus,
     OperationKind,
 )
-from overspill_shared.pods import Pod, PodPhase
+from overspill_shared.pods import Pod, PodPhase, Trouble
 from overspill_shared.refuse import Refuse
 
 STOCKOUT = (Complaint(code="GCE_STOCKOUT", text="[GCE_STOCKOUT]: no resources"),)
@@ -187,6 +187,23 @@ def test_plan_never_deletes_where_a_minicluster_is(request_, limits, cluster):
                     assert not isinstance(decided, GiveUp)
 
 
+def test_plan_cluster_of_another_burst_whose_id_begins_alike_is_left_alone(request_, limits, cluster):
+    other = request_.burst_id[:12] + "0" * 20
+    taken = cluster("ERROR", labels={**cluster("ERROR").labels, "burst-id": other})
+
+    decided = plan(request_, Observed(cluster=taken), limits, now=request_.requested_at)
+
+    assert (decided.error.code, decided.delete_cluster) == ("name-taken", False)
+
+
+def test_plan_cluster_that_does_not_say_its_spec_is_used(request_, limits, cluster):
+    labels = {key: text for key, text in cluster("RUNNING").labels.items() if key != names.LABEL_SPEC_HASH}
+
+    decided = plan(request_, Observed(cluster=cluster("RUNNING", labels=labels), objects=EMPTY), limits, now=1.0)
+
+    assert isinstance(decided, Deploy)
+
+
 def pool(**changes):
     return dataclasses.replace(NodePool(name=BURST_POOL, node_count=4, status=NodePoolStatus.RUNNING), **changes)
 
@@ -221,6 +238,27 @@ def test_plan_pool_without_nodes_beside_a_minicluster_is_told_and_left_to_the_ag
     decided = plan(request_, observed, limits, now=request_.requested_at)
 
     assert (decided.error.error_class, decided.delete_cluster) == ("capacity", False)
+
+
+def test_plan_pool_that_lacks_some_nodes_is_waited_for(request_, limits, cluster):
+    """Whether fewer ranks will do is the agent's decision."""
+    pools = (pool(status=NodePoolStatus.RUNNING_WITH_ERROR, complaints=STOCKOUT),)
+    observed = Observed(cluster=cluster("RUNNING", pools=pools), objects=deployed(running=3, pending=1))
+
+    assert isinstance(plan(request_, observed, limits, now=request_.requested_at), AwaitPods)
+
+
+def test_plan_trouble_of_pods_that_leave_is_no_news(request_, limits, cluster):
+    trouble = Trouble(reason="ImagePullBackOff", text="no such image")
+    stuck = [
+        Pod(name=f"p-{leaves}", phase=PodPhase.PENDING, trouble=trouble, is_leaving=leaves) for leaves in (True, False)
+    ]
+    for pods_, reasons in ((stuck[:1], ()), (stuck, ("ImagePullBackOff",))):
+        objects = dataclasses.replace(deployed(), pods=tuple(pods_))
+
+        decided = plan(request_, Observed(cluster=cluster("RUNNING"), objects=objects), limits, now=1.0)
+
+        assert decided.trouble_reasons == reasons
 
 
 def test_plan_cluster_made_for_another_spec_is_told_and_left_alone(request_, limits, cluster):
@@ -281,10 +319,13 @@ def test_plan_nothing_is_made_on_a_partial_answer(request_, limits, listing):
     ("older", "gives_way"), [(1, False), (2, True), (3, True)], ids=["room", "one too many", "two too many"]
 )
 @pytest.mark.parametrize("objects", [None, EMPTY])
-def test_plan_of_clusters_made_at_once_the_youngest_give_way(request_, limits, cluster, older, gives_way, objects):
+@pytest.mark.parametrize("missing_zones", [(), ("us-east1-b",)])
+def test_plan_of_clusters_made_at_once_the_youngest_give_way(
+    request_, limits, cluster, older, gives_way, objects, missing_zones
+):
     own = cluster("RUNNING" if objects else "PROVISIONING", created_at=200.0)
     younger = others(cluster, 4, created_at=300.0)
-    listing = ClusterListing(clusters=(own, *younger[older:], *others(cluster, older)))
+    listing = ClusterListing(clusters=(own, *younger[older:], *others(cluster, older)), missing_zones=missing_zones)
 
     decided = plan(request_, Observed(cluster=own, listing=listing, objects=objects), limits, now=1.0)
 
