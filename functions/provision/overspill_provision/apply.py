@@ -126,7 +126,7 @@ class _Provisioning:
                 log.warning("provision.retry", extra=extra)
                 self._hindrance = error
                 return error.text
-            if self._observer.may_run_jobs:
+            if self._observer.may_run_jobs and step is None:
                 log.error("provision.blind", extra=extra)  # the agent sees its ranks, and has a deadline of its own
                 return None
         if isinstance(step, steps.ResizePool | steps.ResizeMiniCluster):
@@ -215,7 +215,6 @@ class _Provisioning:
             now=began_at,
             pause=self._budget.pause,
         )
-        self._hindrance = None
         self._report(EventKind.MINICLUSTER_CREATED, deploy_s=self._ports.clock.now() - began_at)
 
     def _resize(self, step: steps.ResizeMiniCluster) -> None:

@@ -82,7 +82,7 @@ def too_late(kind: type[E], request: BurstRequest, text: str) -> E:
 def slow_stockout(state: str, waited_s: float) -> CapacityUnavailable:
     """Give the error for a cluster that does not come up: GKE reports a stock-out half an hour late."""
     return CapacityUnavailable(
-        f"{state} {waited_s:.0f} s after the request: the zone most likely has no such nodes now.",
+        f"{state} {waited_s:.0f} s after its creation: the zone most likely has no such nodes now.",
         remedy="Wait, or give the template more zones or another machine type; raise stockout_timeout_s if it is slow.",
     )
 

@@ -40,7 +40,7 @@ class Limits:
     max_lifetime_s: float
     max_message_age_s: float
     stockout_timeout_s: float
-    """A cluster that is not up so long after the request counts as a stock-out."""
+    """A cluster that is not up so long after its creation counts as a stock-out."""
 
 
 def check_limits(request: BurstRequest, limits: Limits) -> None:

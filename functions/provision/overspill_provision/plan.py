@@ -162,7 +162,7 @@ def _with_cluster_on_its_way(request: BurstRequest, cluster: Cluster, limits: Li
         if now >= request.deadline_at:
             return Ignore(reason=f"{state} at the deadline: what becomes of it is the agent's decision")
         return AwaitCluster(reason=state)
-    waited_s = now - request.requested_at
+    waited_s = now - cluster.created_at
     if waited_s >= limits.stockout_timeout_s:
         return GiveUp(error=failures.slow_stockout(state, waited_s), delete_cluster=True)
     if now >= request.deadline_at:

@@ -60,7 +60,7 @@ class ProvisionSettings(GkeSettings):
     """Shell-style patterns of host names that a lead may have; they are not resolved. The default allows none."""
 
     stockout_timeout_s: float = Field(default=720, gt=0)
-    """Seconds from the request after which a cluster that is still not up counts as a stock-out: GKE itself tells
+    """Seconds from its creation after which a cluster that is still not up counts as a stock-out: GKE itself tells
     only after 35 minutes, and nine clusters of ten are up within six."""
 
     private_key: SecretStr | None = None

@@ -588,6 +588,58 @@ def test_provision_resize_refused_by_the_cloud_is_rejected_and_leaves_the_burst(
     assert pods_of(kubernetes, burst_request()) == 2
 
 
+def test_provision_shrink_that_the_cloud_does_not_take_until_its_deadline_is_rejected_not_forgotten(
+    deliver, burst_request, publisher, clock, faults
+):
+    deliver(burst_request())
+    faults.order("apply MiniCluster", *[Unavailable("HTTP 503.")] * 1000)
+
+    for _ in range(10):
+        with contextlib.suppress(NotYet):
+            deliver(burst_request(revision=2, size=2))
+            break
+
+    assert publisher.kinds[-1] == "rejected"
+    assert publisher.events[-1].revision == 2
+    assert clock.now() >= burst_request().deadline_at
+
+
+def test_provision_failure_is_told_before_anything_is_deleted(deliver, burst_request, clusters, faults):
+    clusters.put(our_cluster(burst_request(), ClusterStatus.ERROR, complaints=stocked_out()["complaints"]))
+    faults.order("publish", Unavailable("HTTP 503."))
+
+    with pytest.raises(NotYet):
+        deliver(burst_request())
+
+    assert "delete" not in faults.calls
+
+
+def test_provision_counts_bursts_before_and_after_it_makes_one_and_not_at_each_look(deliver, burst_request, faults):
+    deliver(burst_request())
+
+    assert faults.calls.count("list") == 2
+    assert faults.calls.count("get") > 10
+
+
+def test_provision_counts_again_where_a_zone_did_not_answer(deliver, burst_request, publisher, clusters, clock):
+    clusters.create_s = 300
+    for generation in (1, 2):  # older ones, in the zone that is silent
+        spec = build_cluster_spec(burst_request(generation=generation))
+        older = our_cluster(
+            burst_request(generation=generation), ClusterStatus.RUNNING, zone="us-east1-b", created_at=1.0
+        )
+        clusters.known[spec.name] = older
+        clusters.changes_at[spec.name] = float("inf")
+    clusters.put(our_cluster(burst_request(), ClusterStatus.PROVISIONING, created_at=clock.now()))
+    clusters.missing_zones.add("us-east1-b")
+    clusters.missing_until = clock.now() + 60
+
+    with contextlib.suppress(NotYet):
+        deliver(burst_request())
+
+    assert [event.error.code for event in publisher.events if event.error] == ["max-bursts"]
+
+
 @pytest.mark.parametrize("call", ["get", "read MiniCluster", "list_pods"])
 def test_provision_blind_to_a_running_burst_for_long_reports_no_failure(
     deliver, burst_request, publisher, faults, clock, call

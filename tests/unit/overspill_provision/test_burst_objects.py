@@ -43,7 +43,7 @@ def test_deploy_begins_with_the_lease_and_ends_with_the_minicluster(deploy_once,
     }
 
 
-def test_deploy_again_leaves_a_lease_that_was_renewed(deploy_once, kubernetes, burst_request):
+def test_deploy_again_leaves_a_lease_that_was_renewed_and_goes_by_it(deploy_once, kubernetes, burst_request, clock):
     deploy_once(burst_request())
     key = next(key for key in kubernetes.objects if key[0] == "Lease")
     renewed = kubernetes.objects[key] = lease.renew_lease(
@@ -51,6 +51,7 @@ def test_deploy_again_leaves_a_lease_that_was_renewed(deploy_once, kubernetes, b
         expires_at=NOW + 1800,
         now=NOW + 600,
     )
+    clock.time = burst_request().expires_at + 1  # the first lease would be over
 
     with pytest.raises(Conflict):
         deploy_once(burst_request())

@@ -74,6 +74,14 @@ def test_check_limits_image_is_allowed_by_path_or_digest_only(burst_request, cha
             check_limits(request, limits)
 
 
+def test_check_limits_image_that_any_of_the_allowed_ones_covers_passes(burst_request, changed, limits):
+    request = changed(
+        burst_request(), {"runtime": {"app_image": "ghcr.io/lab/app:1", "view_image": "example.org/view"}}
+    )
+
+    check_limits(request, dataclasses.replace(limits, images=("ghcr.io/lab", "example.org")))
+
+
 def test_check_limits_without_a_list_of_images_takes_any(burst_request, changed, limits):
     request = changed(burst_request(), {"runtime": {"app_image": "anywhere.net/x"}})
 

@@ -240,6 +240,23 @@ def test_plan_pool_without_nodes_beside_a_minicluster_is_told_and_left_to_the_ag
     assert (decided.error.error_class, decided.delete_cluster) == ("capacity", False)
 
 
+def test_plan_cluster_of_a_request_that_came_late_has_its_time_too(request_, limits, cluster):
+    """A message may lie in Pub/Sub for a while: that says nothing of the zone."""
+    made_at = request_.requested_at + limits.stockout_timeout_s
+    observed = Observed(cluster=cluster("PROVISIONING", created_at=made_at))
+
+    assert isinstance(plan(request_, observed, limits, now=made_at + 5), AwaitCluster)
+
+
+def test_plan_clusters_made_in_the_same_moment_give_way_by_name(request_, limits, cluster):
+    own = cluster("PROVISIONING", created_at=200.0)
+    before = [item for item in others(cluster, limits.max_bursts, created_at=200.0) if item.name < own.name]
+    listing = ClusterListing(clusters=(own, *before))
+
+    assert len(before) == limits.max_bursts
+    assert isinstance(plan(request_, Observed(cluster=own, listing=listing), limits, now=201.0), GiveUp)
+
+
 def test_plan_pool_that_lacks_some_nodes_is_waited_for(request_, limits, cluster):
     """Whether fewer ranks will do is the agent's decision."""
     pools = (pool(status=NodePoolStatus.RUNNING_WITH_ERROR, complaints=STOCKOUT),)
