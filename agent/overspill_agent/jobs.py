@@ -132,6 +132,8 @@ class JobTable:
                     jobid=event.jobid, started_at=event.at, duration_s=duration_s, held=held
                 )
                 return True
+            case "resource-update":
+                return self._extend(event)
             case "free" | "clean":
                 was_pending = self._pending.pop(event.jobid, None) is not None
                 return self._running.pop(event.jobid, None) is not None or was_pending
@@ -189,6 +191,15 @@ class JobTable:
             lowering = Lowering.NONE if before is None else Lowering.INTENDED
             self._pending[event.jobid] = replace(job, lowered_from=before, lowering=lowering)
         return False
+
+    def _extend(self, event: JobEvent) -> bool:
+        """Read the limit that a running job got by `flux update` (0: none); neither scheduler reckons with it."""
+        job, expiration = self._running.get(event.jobid), event.context.get("expiration")
+        if job is None or not isinstance(expiration, int | float):
+            return False
+        duration_s = expiration - job.started_at if expiration > 0 else None
+        self._running[event.jobid] = replace(job, duration_s=duration_s)
+        return True
 
     def _exception(self, event: JobEvent) -> bool:
         """A fatal exception ends a waiting job; a running one ends with its `free`."""

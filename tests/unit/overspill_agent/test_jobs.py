@@ -275,3 +275,29 @@ def test_job_is_its_submitters(submitted, is_own):
 
     (job,) = table.pending
     assert job.is_own is is_own
+
+
+@pytest.mark.parametrize(
+    ("updates", "duration_s"),
+    [
+        ([], 60.0),
+        ([{"expiration": 601.0}], 600.0),
+        ([{"expiration": 601.0}, {"expiration": 0.0}], None),
+        ([{"expiration": None}, {}], 60.0),
+    ],
+    ids=["its own", "a longer one", "none any more", "not of its limit"],
+)
+def test_running_job_has_the_limit_that_it_was_given_last(updates, duration_s):
+    events = [*waiting(jobspec=make_jobspec(1, duration=60)), happened("alloc", ranks="0", at=1.0)]
+
+    table = table_after(*events, *(happened("resource-update", **context) for context in updates))
+
+    (job,) = table.running
+    assert job.duration_s == duration_s
+
+
+def test_limit_of_a_job_that_does_not_run_changes_nothing():
+    table = JobTable(owner_uid=1000)
+
+    assert not table.apply(happened("resource-update", expiration=600.0))
+    assert table.running == ()

@@ -4,7 +4,7 @@ Rank 0 is busy for longer than a burst takes (394 s and a margin of 60 s), rank 
 """
 
 import pytest
-from tests.unit.overspill_agent.deciding.scenes import LONG_AGO, NOW, code_of, job, planned, running
+from tests.unit.overspill_agent.deciding.scenes import LONG_AGO, NOW, burst, code_of, job, planned, running
 
 SOON, LATE = 300.0, 3000.0
 TAKES_S = 394 + 60
@@ -89,3 +89,14 @@ def test_what_home_can_never_hold_bursts_whatever_is_said():
     decisions = planned(job("j", 3, expected_start_at=NOW + SOON))
 
     assert code_of(decisions, "j") == "never-fits-locally"
+
+
+def test_job_that_is_expected_soon_on_a_burst_that_is_busy_needs_no_other():
+    # The slot is full: only another one could grow, or be made.
+    busy = [running("r", "0-1", ends_in_s=LATE), running("b", "10-17", ends_in_s=SOON)]
+    bursts = [burst(nodes=8, busy_ranks="10-17")]
+
+    alone = planned(*busy, job("j", 2), bursts=bursts)
+    told = planned(*busy, job("j", 2, expected_start_at=NOW + SOON), bursts=bursts)
+
+    assert (code_of(alone, "j"), code_of(told, "j")) == ("break-even", "local-wait-shorter")
