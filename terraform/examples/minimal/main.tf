@@ -28,7 +28,7 @@ module "overspill" {
   deletion_protection = var.deletion_protection
 
   leads = {
-    lead = { slots = { burst-0 = "default" } }
+    lead = { namespace = "flux", slots = { burst-0 = "default" } }
   }
 
   templates = {

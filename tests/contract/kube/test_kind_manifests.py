@@ -1,6 +1,11 @@
 """The manifests of agent/deploy/kind, against the API server's schemas and the functions' settings."""
 
 import json
+import os
+import shutil
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -60,6 +65,32 @@ def test_topics_and_pushes_are_those_of_the_code():
         assert topic.removeprefix("overspill-") in script
     for topic in set(names.TOPICS) - {names.TOPIC_EVENTS}:
         assert f"{topic.removeprefix('overspill-')}=" in script
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on PATH")
+@pytest.mark.parametrize(("status", "is_done"), [(200, True), (409, True), (500, False)])
+def test_topics_are_made_again_where_some_are_there_already(status, is_done):
+    """The Job comes again if it is stopped halfway, and then finds what it has made."""
+    body = json.dumps({"error": {"code": status}}).encode()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_): ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        script = container("Job", "topics")["args"][0].replace("pubsub:8085", f"127.0.0.1:{server.server_port}")
+        environ = {**os.environ, "no_proxy": "127.0.0.1"}
+        done = subprocess.run(["sh", "-euc", script], stdin=subprocess.DEVNULL, env=environ, timeout=60, check=False)
+        server.shutdown()
+
+    assert (done.returncode == 0) is is_done
 
 
 def test_sweep_is_a_message_that_the_code_reads():
