@@ -21,10 +21,10 @@ from overspill_agent.burst_requests import (
 )
 from overspill_agent.bursts import BEFORE_ACTIVE, told_to_leave
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
-from overspill_agent.deciding.leases import renewed_until
 from overspill_agent.deciding.mounts import lacks_mount
 from overspill_agent.giving_back import GivingBack
 from overspill_agent.outcome import Outcome
+from overspill_agent.paying import longest_first_lease_s, money_used_up, next_lease_end, with_more_reserved
 from overspill_agent.publishing import OnTheWay
 from overspill_agent.remarks import Remarks
 from overspill_shared import names
@@ -78,7 +78,15 @@ _URGENCIES = frozenset({DecisionKind.LOWER_URGENCY, DecisionKind.RESTORE_URGENCY
 _GIVING_BACK = frozenset({DecisionKind.SHRINK, DecisionKind.LEAVE, DecisionKind.CANCEL_DRAIN, DecisionKind.RELEASE})
 """Of an active burst these are about its last ranks alone."""
 
-_REASONS = {Code.MAX_LIFETIME: TeardownReason.MAX_LIFETIME, Code.IDLE: TeardownReason.IDLE_TIMEOUT}
+_REASONS = {
+    Code.MAX_LIFETIME: TeardownReason.MAX_LIFETIME,
+    Code.OVER_CAP: TeardownReason.MAX_LIFETIME,
+    Code.IDLE: TeardownReason.IDLE_TIMEOUT,
+}
+"""What the functions are told; a burst without money is at the end of its lifetime for them."""
+
+_FINAL = frozenset({Code.MAX_LIFETIME, Code.OVER_CAP})
+"""The ends that do not wait for what runs."""
 
 
 class Actions:
@@ -125,12 +133,13 @@ class Actions:
                 return self._giving_back.act(burst, decision, now)
             step: dict[DecisionKind, Callable[[Burst, Decision, float], Outcome]] = {
                 DecisionKind.GROW: partial(self._grow, snapshot),
+                DecisionKind.RESERVE: self._reserve,
                 DecisionKind.DRAIN: self._drain,
                 DecisionKind.CANCEL_DRAIN: self._cancel_drain,
                 DecisionKind.LEAVE: self._leave,
                 DecisionKind.TEARDOWN: self._teardown,
                 DecisionKind.RELEASE: self._release,
-                DecisionKind.RENEW_LEASE: self._renew_lease,
+                DecisionKind.RENEW_LEASE: partial(self._renew_lease, snapshot),
             }
             return step[decision.kind](burst, decision, now)
 
@@ -196,6 +205,7 @@ class Actions:
             self._policy,
             template=template,
             generation=generation,
+            lease_s=longest_first_lease_s(decision, snapshot, template, self._policy, now),
             now=now,
         )
         burst = record_of(request, decision, slot)
@@ -205,6 +215,12 @@ class Actions:
             self.tell_jobs(burst)
             self._warn_of_lost_output(decision, snapshot, template)
         return outcome
+
+    def _reserve(self, burst: Burst, decision: Decision, now: float) -> Outcome:
+        del now
+        self._store.save(with_more_reserved(burst, decision))
+        log.info("burst.goes_on", extra={"slot": burst.slot, "reason": decision.reason})
+        return Outcome.CHANGED
 
     def _grow(self, snapshot: Snapshot, burst: Burst, decision: Decision, now: float) -> Outcome:
         jobs = tuple(job for jobid in decision.jobs if (job := snapshot.pending_by_id.get(jobid)))
@@ -226,6 +242,7 @@ class Actions:
             Keys(curve_cert=self._instance.read_curve_cert()),
             self._policy,
             now=now,
+            lease_expires_at=burst.lease_expires_at,
         )
         burst = resized(burst, request, decision)
         self._store.save(burst, request=request)
@@ -268,7 +285,7 @@ class Actions:
         return Outcome.CHANGED
 
     def _leave(self, burst: Burst, decision: Decision, now: float) -> Outcome:
-        if decision.code is not Code.MAX_LIFETIME and self._has_work(burst):
+        if decision.code not in _FINAL and self._has_work(burst):
             return Outcome.POSTPONED
         self._store.save(burst.model_copy(update={"told_to_leave_at": now}))
         log.info("brokers.told_to_leave", extra={"slot": burst.slot, "reason": decision.reason})
@@ -276,8 +293,13 @@ class Actions:
         return Outcome.CHANGED
 
     def _teardown(self, burst: Burst, decision: Decision, now: float) -> Outcome:
-        if burst.state is BurstState.FAILED and now < burst.hard_end_at and self._has_work(burst):
+        is_final = now >= burst.hard_end_at or decision.code in _FINAL
+        if burst.state is BurstState.FAILED and not is_final and self._has_work(burst):
             return Outcome.POSTPONED
+        if burst.state in BEFORE_ACTIVE and decision.code is Code.OVER_CAP:
+            # It took longer than nine of ten: where that happens again and again, the breaker is to open.
+            self._save(burst.failed(money_used_up(decision), at=now))
+            return Outcome.CHANGED
         if burst.state in BEFORE_ACTIVE:
             # Nobody is to blame: it has no error, so nothing need rest.
             burst = burst.moved(BurstState.FAILED, at=now, cause=decision.reason).model_copy(
@@ -322,11 +344,11 @@ class Actions:
         log.info("slot.released", extra={"slot": burst.slot})
         return Outcome.CHANGED
 
-    def _renew_lease(self, burst: Burst, decision: Decision, now: float) -> Outcome:
+    def _renew_lease(self, snapshot: Snapshot, burst: Burst, decision: Decision, now: float) -> Outcome:
         del decision
         # While one is on the way it stays the same: the record must say what was published.
         renewal = self._renewals.pop(burst.burst_id, None) or build_renewal(
-            self._identity, burst, expires_at=renewed_until(burst, self._policy, now)
+            self._identity, burst, expires_at=next_lease_end(burst, snapshot, self._policy, now)
         )
         try:
             self._publisher.publish(renewal)
@@ -342,7 +364,7 @@ class Actions:
 
     def _tell(self, decision: Decision) -> Outcome:
         for jobid in decision.jobs:
-            self._remarks.tell(jobid, decision.code, decision.reason)
+            self._remarks.tell(jobid, decision.code, decision.reason, kind=decision.kind)
         return Outcome.DONE
 
     def _change_urgency(self, decision: Decision, snapshot: Snapshot) -> Outcome:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from overspill_agent.bursts import Burst, HistoryEntry
+from overspill_agent.paid_nodes import PaidNodes
 from overspill_shared.burst_mark import BurstMark
 from overspill_shared.idset import format_idset
 from overspill_shared.lifecycle import BurstState
@@ -54,6 +55,9 @@ def adopted(mark: BurstMark, slot: Slot, snapshot: Snapshot, policy: Policy, now
     online = snapshot.online & frozenset(slot.ranks)
     reached = max((slot.ranks.index(rank) + 1 for rank in online), default=0)
     ranks = slot.first_ranks(max(mark.size, reached))
+    # What it has cost counts too: a burst that grew says when that was asked for, its generation when it began.
+    created_at = min(mark.requested_at, float(mark.generation))
+    kind = snapshot.templates.get(mark.template)
     burst = Burst(
         burst_id=mark.burst_id,
         generation=mark.generation,
@@ -65,7 +69,9 @@ def adopted(mark: BurstMark, slot: Slot, snapshot: Snapshot, policy: Policy, now
         reason=CAUSE,
         state=BurstState.ACTIVE,
         since=now,
-        created_at=mark.requested_at,
+        created_at=created_at,
+        paid=(PaidNodes(at=created_at, nodes=len(ranks)),),
+        price_usd_per_h=kind.price_usd_per_h if kind is not None else None,
         deadline_at=now,
         hard_end_at=min(mark.hard_end_at, now + policy.max_lifetime_s),
         published_at=mark.requested_at,

@@ -5,11 +5,13 @@ Values in, a message out; sealing draws randomness inside libsodium, nothing els
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
 from overspill_agent.bursts import BEFORE_ACTIVE, Burst, HistoryEntry
+from overspill_agent.paid_nodes import PaidNodes, grown
 from overspill_shared import names
 from overspill_shared.idset import format_idset
 from overspill_shared.lifecycle import BurstState
@@ -51,8 +53,9 @@ def build_request(
     template: Template,
     generation: int,
     now: float,
+    lease_s: float = inf,
 ) -> BurstRequest:
-    """Give the message that asks for a decided burst."""
+    """Give the message that asks for a decided burst; `lease_s` is the most that its first lease may last."""
     slot_message = SlotMessage(name=slot.name, size=slot.size, hosts=slot.hostlist)
     zone = decision.zone or template.zones[0]
     content = burst_identity(
@@ -80,7 +83,7 @@ def build_request(
         template=template,
         zone=zone,
         runtime=identity.runtime,
-        expires_at=now + min(policy.lease_s, policy.max_lifetime_s),
+        expires_at=now + min(lease_s, policy.lease_s, policy.max_lifetime_s),
         hard_end_at=now + policy.max_lifetime_s,
         requested_at=now,
         deadline_at=now + policy.join_timeout_s,
@@ -97,16 +100,24 @@ def build_resize(
     policy: Policy,
     *,
     now: float,
+    lease_expires_at: float | None = None,
 ) -> BurstRequest:
-    """Give the message that asks for another size of a burst: the last one with a higher revision, and the same end."""
+    """Give the message that asks for another size of a burst: the last one with a higher revision, and the same end.
+
+    Its lease stays what it was: a burst that has none yet gets this one, and it must have time to join.
+    """
+    deadline_at = min(now + policy.join_timeout_s, earlier.hard_end_at)
+    expires_at = min(now + policy.lease_s, earlier.hard_end_at)
+    if lease_expires_at is not None:
+        expires_at = min(expires_at, max(lease_expires_at, deadline_at))
     request = earlier.model_copy(
         update={
             "revision": earlier.revision + 1,
             "size": decision.nodes,
             "jobs": _told(jobs) or earlier.jobs,
-            "expires_at": min(now + policy.lease_s, earlier.hard_end_at),
+            "expires_at": expires_at,
             "requested_at": now,
-            "deadline_at": min(now + policy.join_timeout_s, earlier.hard_end_at),
+            "deadline_at": deadline_at,
         }
     )
     return _sealed(identity, request, keys)
@@ -130,6 +141,7 @@ def record_of(request: BurstRequest, decision: Decision, slot: Slot) -> Burst:
         zone=request.zone,
         ranks_idset=format_idset(slot.first_ranks(request.size)),
         jobs=decision.jobs,
+        paid=(PaidNodes(at=request.requested_at, nodes=request.size),),
         reserved_usd=decision.reserve_usd,
         price_usd_per_h=request.template.price_usd_per_h,
         reason=decision.reason,
@@ -156,7 +168,7 @@ def resized(burst: Burst, request: BurstRequest, decision: Decision) -> Burst:
             "published_at": None,
             "idle_since": None,
             "reserved_usd": reserved,
-            "most_nodes": max(burst.largest_size, request.size),
+            "paid": grown(burst.paid_nodes, request.size, request.requested_at),
             "growing_until": request.deadline_at if is_larger else burst.growing_until,
             "resized_at": request.requested_at,
             "lost_idset": format_idset(burst.lost_ranks & (decision.ranks or frozenset())),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from overspill_agent.paid_nodes import PaidNodes, shrunk
 from overspill_shared.errors import ErrorClass
 from overspill_shared.idset import parse_idset
 from overspill_shared.lifecycle import TRANSITIONS, BurstState, advance
@@ -75,10 +76,12 @@ class Burst(BaseModel):
     """Ranks that an active burst was asked for anew may be missing until then; None: it does not grow."""
     price_usd_per_h: float | None = None
     """A node's, when it was requested; None where it is not known."""
+    paid: tuple[PaidNodes, ...] = ()
+    """How many nodes cost money, and since when; empty in records of releases without it: see `paid_nodes`."""
     most_nodes: int = 0
-    """The largest size that it was asked for; 0: the one that it has."""
+    """In such records: the largest size that it was asked for; 0: the one that it has."""
     reserved_usd: float | None = None
-    """What was reserved for it; None where its price is not known."""
+    """What was reserved for it, its removal included; None where its price is not known."""
     has_drained: bool = False
     """Its ranks were drained by us and not undrained since."""
     lost_idset: str = ""
@@ -147,9 +150,9 @@ class Burst(BaseModel):
         return len(self.ranks)
 
     @property
-    def largest_size(self) -> int:
-        """The most nodes that it was asked for."""
-        return max(self.size, self.most_nodes)
+    def paid_nodes(self) -> tuple[PaidNodes, ...]:
+        """How many nodes cost money since when; where that was not kept, its largest size from the beginning."""
+        return self.paid or (PaidNodes(at=self.created_at, nodes=max(self.size, self.most_nodes)),)
 
     @property
     def can_be_kept(self) -> bool:
@@ -213,7 +216,7 @@ def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
     if event.kind in _PROGRESS:
         return _forward(burst, _PROGRESS[event.kind], at=now, cause=f"event {event.kind}")
     if event.kind is EventKind.RESIZED:
-        return burst.model_copy(update={"resized_revision": max(burst.resized_revision, event.revision)})
+        return _resized(burst, event.revision, now)
     if event.kind is EventKind.REJECTED:
         return _rejected(burst, event, now)
     if event.kind is EventKind.FAILED:
@@ -296,6 +299,13 @@ def _forward(burst: Burst, to: BurstState, *, at: float, cause: str) -> Burst:
     for state in _FORWARD[_FORWARD.index(burst.state) + 1 : _FORWARD.index(to) + 1]:
         burst = burst.moved(state, at=at, cause=cause)
     return burst
+
+
+def _resized(burst: Burst, revision: int, now: float) -> Burst:
+    """Note which size the functions have made; only of the one that was asked for last is it known which nodes stay."""
+    is_latest = revision >= burst.revision
+    paid = shrunk(burst.paid_nodes, burst.size, now) if is_latest else burst.paid
+    return burst.model_copy(update={"resized_revision": max(burst.resized_revision, revision), "paid": paid})
 
 
 def _rejected(burst: Burst, event: BurstEvent, now: float) -> Burst:

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from overspill_agent.bursts import Burst
 
 
+def deletion_s(burst: Burst) -> float | None:
+    """Give how long the removal of a burst that is gone took; None where it was not asked for here."""
+    reached = {entry.state: entry.at for entry in burst.history}
+    asked_at = reached.get(BurstState.TEARING_DOWN)
+    if asked_at is None or burst.teardown_published_at is None or burst.state is not BurstState.GONE:
+        return None
+    return burst.since - asked_at
+
+
 def experience_of(burst: Burst) -> Experience | None:
     """Give what became of a burst's start; None while that is open, or where it was given up unfailed."""
     reached = {entry.state: entry.at for entry in reversed(burst.history)}

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, ConfigDict
 
 from overspill_agent.deciding.latency import Experience, Outcome
-from overspill_agent.deciding.spending import DAY_S, Spent, cost_usd
-from overspill_agent.experience import experience_of
+from overspill_agent.deciding.spending import DAY_S, Spent
+from overspill_agent.experience import deletion_s, experience_of
+from overspill_agent.paid_nodes import Meter
 from overspill_shared.lifecycle import BurstState
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ExperienceEntry(BaseModel):
     outcome: Outcome
     create_s: float | None = None
     join_s: float | None = None
+    delete_s: float | None = None
 
 
 class Ledger(BaseModel):
@@ -61,9 +63,11 @@ class Ledger(BaseModel):
             entry = ExperienceEntry.model_validate(learned, from_attributes=True)
             ledger = ledger.model_copy(update={"history": (*ledger.history, entry)[-MAX_HISTORY:]})
         was_there = before is not None and before.state is not BurstState.GONE
-        if burst.state is BurstState.GONE and was_there and (usd := real_cost_usd(burst)):
+        if burst.state is not BurstState.GONE or not was_there:
+            return ledger
+        if usd := real_cost_usd(burst):
             ledger = ledger.model_copy(update={"spent": _added(ledger.spent, SpentEntry(at=burst.since, usd=usd))})
-        return ledger
+        return _with_deletion(ledger, burst)
 
     def spent_values(self) -> tuple[Spent, ...]:
         """Give what was spent, for decisions."""
@@ -75,14 +79,24 @@ class Ledger(BaseModel):
 
 
 def real_cost_usd(burst: Burst) -> float:
-    """Give what a burst that is gone has cost: its largest size, from its request until it was gone.
+    """Give what a burst that is gone has cost: the nodes that it had over time, from its request until it was gone.
 
     What was rejected has cost nothing; nor has, as far as is known, what has no price.
     """
     states = {entry.state for entry in burst.history}
     if states <= {BurstState.REQUESTED, BurstState.GONE}:
         return 0.0
-    return cost_usd(burst.largest_size, burst.price_usd_per_h, burst.since - burst.created_at)
+    return Meter(paid=burst.paid_nodes, price_usd_per_h=burst.price_usd_per_h or 0.0).usd_at(burst.since)
+
+
+def _with_deletion(ledger: Ledger, burst: Burst) -> Ledger:
+    """Note how long a burst's removal took, beside what is known of its start."""
+    seconds, start = deletion_s(burst), experience_of(burst)
+    if seconds is None or start is None:
+        return ledger
+    known = ExperienceEntry.model_validate(start, from_attributes=True)
+    measured = known.model_copy(update={"delete_s": seconds})
+    return ledger.model_copy(update={"history": tuple(measured if one == known else one for one in ledger.history)})
 
 
 def _added(spent: tuple[SpentEntry, ...], entry: SpentEntry) -> tuple[SpentEntry, ...]:

@@ -35,7 +35,9 @@ class PolicySettings(Settings):
     gather_max_s: float = Field(default=5, ge=0, description="no job waits longer than this for others to come")
     max_bursts: int | None = Field(default=None, ge=0, description="bursts at once; default: as many as slots")
     max_nodes: int | None = Field(default=None, ge=0, description="nodes of all bursts; default: as many as slots have")
-    cap_usd_per_burst: Usd | None = Field(default=None, description="what one burst may cost; default: no cap")
+    cap_usd_per_burst: Usd | None = Field(
+        default=None, description="what one burst may cost, its removal included; default: no cap"
+    )
     cap_usd_per_day: Usd | None = Field(default=None, description="what any 24 hours may cost; default: no cap")
     cap_usd_total: Usd | None = Field(default=None, description="what all bursts may ever cost; default: no cap")
     allow_spot: bool = Field(default=False, description="use templates of spot nodes")

@@ -10,6 +10,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from overspill_agent.deciding.decisions import DecisionKind
 from overspill_agent.jobs import LOWERED_URGENCY, urgency_memo
 from overspill_shared.errors import OverspillError
 
@@ -32,15 +33,15 @@ class Remarks:
 
     def __init__(self, instance: FluxInstance) -> None:
         self._instance = instance
-        self._told: dict[int, set[Code]] = {}
+        self._told: dict[int, set[tuple[DecisionKind, Code]]] = {}
         self._asked: dict[int, int] = {}
         self._forget_above = FORGET_ABOVE
 
-    def tell(self, jobid: int, code: Code, note: str) -> None:
-        """Say on a job, once for each code, what its user must see."""
+    def tell(self, jobid: int, code: Code, note: str, *, kind: DecisionKind = DecisionKind.HOLD) -> None:
+        """Say on a job, once for each kind and code of a decision, what its user must see."""
         told = self._told.setdefault(jobid, set())
-        if code not in told:
-            told.add(code)
+        if (kind, code) not in told:
+            told.add((kind, code))
             remark = partial(self._instance.raise_exception, jobid, severity=2, kind="overspill", note=note)
             self._attempt("exception", remark)
 

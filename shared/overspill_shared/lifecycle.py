@@ -44,19 +44,19 @@ TRANSITIONS: Final[Mapping[BurstState, Mapping[BurstState, str]]] = MappingProxy
     {
         _S.REQUESTED: {
             _S.PROVISIONING: "the provision function accepted the request, or reports work on it",
-            _S.FAILED: "the function reports a failure, or the join deadline passed without an answer",
+            _S.FAILED: "the function reports a failure, no answer came by the join deadline, or its money is used up",
             _S.GONE: "the request was rejected: nothing was created",
         },
         _S.PROVISIONING: {
             _S.JOINING: "the MiniCluster was created, its pods are ready, or its first rank is online",
-            _S.FAILED: "the function reports a failure, or the join deadline passed",
+            _S.FAILED: "the function reports a failure, the join deadline passed, or its money is used up",
         },
         _S.JOINING: {
             _S.ACTIVE: "the lead's overlay shows the wanted ranks online (or a partial join that policy accepts)",
             _S.FAILED: "the function reports a failure, or ranks are missing at the join deadline",
         },
         _S.ACTIVE: {
-            _S.DRAINING: "idle past its time-out, its maximum lifetime is near, or an operator asked",
+            _S.DRAINING: "idle past its time-out, near the end of its lifetime or of its money, or an operator asked",
             _S.FAILED: "its ranks were lost and did not come back in time",
         },
         _S.DRAINING: {

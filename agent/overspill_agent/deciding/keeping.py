@@ -1,15 +1,20 @@
 """When a burst drains, leaves, is torn down and releases its slot: level-triggered, from what is now. Pure.
 
+A burst ends when its lifetime does, or when what it may cost is used up (see `funding`), whichever comes first.
+
 Each decision is safe to repeat: it stands until the snapshot shows its effect.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
+from overspill_agent.bursts import BEFORE_ACTIVE
 from overspill_agent.deciding.breaking import next_opening
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind, decision_about
+from overspill_agent.deciding.funding import fund, lease_limit
 from overspill_agent.deciding.leases import renewal_due
 from overspill_agent.deciding.settling import settled_at
 from overspill_agent.deciding.shrinking import decide_tail, tail_deadlines
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from overspill_agent.bursts import Burst
+    from overspill_agent.deciding.funding import Funds
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.snapshot import Snapshot
 
@@ -29,8 +35,16 @@ def decide_lifetimes(
     snapshot: Snapshot, policy: Policy, now: float, *, wanted: Collection[str | None]
 ) -> Iterable[Decision]:
     """Give what each burst's life asks for now; `wanted` are the bursts that waiting jobs count on."""
+    money = fund(snapshot, policy, now)
     for burst in snapshot.bursts:
-        decision = _decide_one(snapshot, burst, policy, now, is_wanted=burst.burst_id in wanted)
+        funds = money.get(burst.burst_id)
+        if funds is not None and funds.more_usd is not None:
+            yield _reserve(burst, funds)
+        decision = None
+        if funds is not None:
+            decision = _over_cap(snapshot, burst, funds, policy, now)
+        if decision is None:
+            decision = _decide_one(snapshot, burst, policy, now, is_wanted=burst.burst_id in wanted)
         if decision is not None:
             yield decision
 
@@ -40,10 +54,15 @@ def next_wakeup(snapshot: Snapshot, policy: Policy, now: float) -> float | None:
 
     A deadline in the past is left out: its decision was due already, and what it waits for is an event.
     """
-    ends = (at for burst in snapshot.bursts for at in _deadlines(snapshot, burst, policy))
-    leases = (at for burst in snapshot.bursts if (at := renewal_due(burst, policy)) is not None)
+    money = fund(snapshot, policy, now)
+    ends = [at for burst in snapshot.bursts for at in _deadlines(snapshot, burst, policy)]
+    for burst in snapshot.live():
+        funds = money.get(burst.burst_id)
+        ends += () if funds is None else (funds.drain_at, funds.until)
+        due = renewal_due(burst, policy, lease_limit(burst, funds, policy))
+        ends += () if due is None else (due,)
     waits = _of_waiting_jobs(snapshot, policy, now) if snapshot.pending else ()
-    return min((at for at in (*ends, *leases, *waits) if at > now), default=None)
+    return min((at for at in (*ends, *waits) if now < at < inf), default=None)
 
 
 def teardown_due(burst: Burst, policy: Policy) -> float:
@@ -52,6 +71,35 @@ def teardown_due(burst: Burst, policy: Policy) -> float:
         return 0.0
     doubled = policy.teardown_retry_s * 2.0 ** min(3, max(0, burst.teardown_attempts - 1))
     return burst.teardown_published_at + doubled
+
+
+def _reserve(burst: Burst, funds: Funds) -> Decision:
+    reason = f"it goes on: what it may cost rises from ${burst.reserved_usd or 0.0:.2f} to ${funds.usd:.2f}"
+    return replace(decision_about(burst, DecisionKind.RESERVE, Code.GOES_ON, reason), reserve_usd=funds.more_usd)
+
+
+def _over_cap(snapshot: Snapshot, burst: Burst, funds: Funds, policy: Policy, now: float) -> Decision | None:
+    """Give what is due of a burst whose money is used up, or nearly so; None if nothing is, or something else ends it.
+
+    One that is removed, or told to leave, has its end already.
+    """
+    if burst.owes_teardown or not funds.is_over(burst, now):
+        return None
+    if burst.state is BurstState.ACTIVE and now < burst.hard_end_at - policy.drain_before_end_s:
+        reason = f"{funds.figures(now)}: what still runs on its ranks then is ended"
+        return replace(
+            decision_about(burst, DecisionKind.DRAIN, Code.OVER_CAP, reason), jobs=snapshot.jobs_on(burst.ranks)
+        )
+    if now < funds.until:
+        return None
+    if burst.state in BEFORE_ACTIVE:
+        return decision_about(burst, DecisionKind.TEARDOWN, Code.OVER_CAP, f"it is not there yet: {funds.figures(now)}")
+    if burst.state is BurstState.FAILED and burst.has_drained:
+        return decision_about(burst, DecisionKind.TEARDOWN, Code.OVER_CAP, f"it failed: {funds.figures(now)}")
+    is_there = bool(burst.ranks & snapshot.online)
+    if burst.state is BurstState.DRAINING and burst.told_to_leave_at is None and is_there:
+        return decision_about(burst, DecisionKind.LEAVE, Code.OVER_CAP, funds.figures(now))
+    return None
 
 
 def _decide_one(snapshot: Snapshot, burst: Burst, policy: Policy, now: float, *, is_wanted: bool) -> Decision | None:

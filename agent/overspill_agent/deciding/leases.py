@@ -2,7 +2,8 @@
 
 A lease is a burst's right to exist for a while longer. One that is not renewed lapses, and the cloud's side removes the
 burst then, whatever became of this agent: a sweep ends the cluster, the dead-man inside it the MiniCluster. Only a
-renewal that moves the lease forward is published, and none moves it past the burst's hard end.
+renewal that moves the lease forward is published, and none moves it past the burst's hard end, nor past what it may
+cost: an agent that dies lets no burst outlive its money.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
+from overspill_agent.deciding.funding import fund, lease_limit
 from overspill_shared.lifecycle import NOT_RUNNING
 
 if TYPE_CHECKING:
@@ -22,17 +24,21 @@ if TYPE_CHECKING:
 RENEWALS_PER_LEASE: Final = 6
 """So many renewals fall into one lease: five may be lost or late, and it does not lapse."""
 
+LEAST_S: Final = 0.5
+"""A lease is not renewed for less."""
+
 
 def decide_leases(snapshot: Snapshot, policy: Policy, now: float) -> Iterable[Decision]:
     """Give the renewals that are due."""
+    money = fund(snapshot, policy, now)
     for burst in snapshot.bursts:
-        due = renewal_due(burst, policy)
+        due = renewal_due(burst, policy, lease_limit(burst, money.get(burst.burst_id), policy))
         if due is not None and due <= now:
             yield _renewal(burst, now)
 
 
-def renewal_due(burst: Burst, policy: Policy) -> float | None:
-    """Give when (epoch seconds) the lease is to be renewed next; None if it is not to be any more.
+def renewal_due(burst: Burst, policy: Policy, limit: float) -> float | None:
+    """Give when (epoch seconds) the lease is to be renewed next; None if it is not to be: it lasts until its limit.
 
     A burst that failed or is being torn down is not wanted; one whose request is not published has no lease yet.
     """
@@ -40,15 +46,15 @@ def renewal_due(burst: Burst, policy: Policy) -> float | None:
         return None
     if burst.lease_expires_at is None:  # a record of a release without leases
         return burst.published_at
-    if burst.lease_expires_at >= burst.hard_end_at:
+    if burst.lease_expires_at >= limit - LEAST_S:
         return None
     renewed_at = burst.lease_expires_at - policy.lease_s
     return renewed_at + policy.lease_s / (RENEWALS_PER_LEASE + 1)
 
 
-def renewed_until(burst: Burst, policy: Policy, now: float) -> float:
+def renewed_until(burst: Burst, policy: Policy, now: float, limit: float) -> float:
     """Give the end (epoch seconds) of a lease that is renewed now."""
-    return max(burst.lease_expires_at or 0.0, min(now + policy.lease_s, burst.hard_end_at))
+    return max(burst.lease_expires_at or 0.0, min(now + policy.lease_s, limit))
 
 
 def _renewal(burst: Burst, now: float) -> Decision:

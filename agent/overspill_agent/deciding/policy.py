@@ -79,3 +79,9 @@ class Policy:
     max_cooldown_s: float = 3600
     """The longest such rest; also the rest of a template after a failure that a person must mend (quota, config,
     permission)."""
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether any cap counts what bursts cost."""
+        caps = (self.cap_usd_per_burst, self.cap_usd_per_day, self.cap_usd_total)
+        return any(cap is not None for cap in caps)

@@ -6,6 +6,7 @@ then a new burst in the cheapest free slot. Limits and caps are checked before a
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from overspill_agent.deciding.breaking import Rest
@@ -19,7 +20,6 @@ from overspill_shared.lifecycle import BurstState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from overspill_agent.bursts import Burst
     from overspill_agent.deciding.demand import Demand
     from overspill_agent.deciding.eligibility import Hints
     from overspill_agent.deciding.latency import Latency
@@ -35,7 +35,7 @@ class Renting:
         self._policy = policy
         self._now = now
         self._market = market
-        self.rooms = tuple(_live_rooms(snapshot, market))
+        self.rooms = tuple(_live_rooms(snapshot, market, now))
         self.planned: dict[str, Room] = {}
         live = snapshot.live()
         taken = snapshot.online | snapshot.drained
@@ -43,8 +43,8 @@ class Renting:
         self._no_room = {slot.name: Refusal(Code.NO_SLOT, "", slot.name) for slot in snapshot.slots}
         self._bursts = len(live)
         self._nodes = sum(burst.size for burst in live)
-        reserved = sum(_exposure_usd(snapshot, burst, now) for burst in live)
-        self._budget = Budget(policy, snapshot.spent, reserved, now)
+        self._budget = Budget(policy, snapshot.spent, now)
+        self._budget.reserve(sum(funds.counted_usd for funds in market.funds.values()))
         self.promises = {jobid: room for room in reversed(self.rooms) for jobid in room.burst_jobs}
         """The live burst that was rented for each job."""
 
@@ -65,7 +65,7 @@ class Renting:
 
     def take_free(self, room: Room, demand: Demand, hints: Hints | None = None, lasts_s: float | None = None) -> bool:
         """Tell whether a live burst holds a job as it is; takes the room if so."""
-        if self._missing(room, demand, hints, lasts_s) != 0:
+        if self._missing(room, demand, hints, lasts_s) != 0 or self._lacks_money(room, lasts_s):
             return False
         room.fill(demand, 0)
         return True
@@ -84,7 +84,9 @@ class Renting:
         refusal = None
         for room in self.rooms:
             more = self._missing(room, need.demand, need.hints, need.job.duration_s)
-            if more and isinstance(opening := self._market.opening(room.template, room.zone), Rest):
+            if more == 0:
+                refusal = Refusal(Code.OVER_CAP, self._lacks_money(room, need.job.duration_s) or "", room.slot.name)
+            elif more and isinstance(opening := self._market.opening(room.template, room.zone), Rest):
                 refusal = Refusal(opening.code, opening.reason, room.slot.name)
             elif more:
                 refusal = self._add(room, need, more)
@@ -140,11 +142,19 @@ class Renting:
             return None
         return room.missing(demand, least if demand.constraint else 0)
 
+    def _lacks_money(self, room: Room, lasts_s: float | None) -> str | None:
+        """Say why the nodes that a live burst has cannot be paid until a job on them ends; None if they can."""
+        funds = self._market.funds.get(room.burst.burst_id) if room.burst is not None else None
+        if lasts_s is None or funds is None or self._now + lasts_s <= funds.until:
+            return None
+        usd = funds.usd_if_left_at(self._now + lasts_s)
+        return self._budget.refusal(usd - funds.counted_usd, burst_usd=usd)
+
     def _add(self, room: Room, need: Need, more: int) -> Refusal | None:
         """Add nodes to a room for a job, if limits and caps let it."""
         lasts_s = max(need.lasts_s, room.lasts_s)
         after = room.nodes_with(more)
-        usd = self.reserve_usd(room, after - room.base, lasts_s)
+        usd = self._added_usd(room, after, lasts_s)
         refusal = self._limit(room, after) or self._cap(room, need, usd)
         if refusal is not None:
             return refusal
@@ -171,17 +181,34 @@ class Renting:
     def _cap(self, room: Room, need: Need, usd: float) -> Refusal | None:
         max_usd = need.hints.max_usd
         if max_usd is not None:
-            own_usd = self.reserve_usd(room, -(-need.demand.units // room.shape.units(need.demand)), need.lasts_s)
+            own_nodes = -(-need.demand.units // room.shape.units(need.demand))
+            own_usd = cost_usd(own_nodes, room.template.price_usd_per_h, self._paid_s(room, need.lasts_s))
             if own_usd > max_usd:
                 return Refusal(Code.OVER_CAP, f"it would cost ${own_usd:.2f}, and its own max_usd is ${max_usd:.2f}")
-        before = (room.burst.reserved_usd or 0.0) if room.burst is not None else 0.0
+        funds = self._market.funds.get(room.burst.burst_id) if room.burst is not None else None
+        before = funds.counted_usd if funds is not None else 0.0
         broken = self._budget.refusal(usd - room.usd, burst_usd=before + usd)
         return Refusal(Code.OVER_CAP, broken) if broken else None
 
-    def reserve_usd(self, room: Room, nodes: int, lasts_s: float) -> float:
-        """Give what nodes cost until their jobs have ended and they were idle for the idle time-out."""
-        seconds = lasts_s + self.latency(room).p90_s + self._policy.idle_timeout_s
-        return cost_usd(nodes, room.template.price_usd_per_h, seconds)
+    def _added_usd(self, room: Room, nodes: int, lasts_s: float) -> float:
+        """Give what is reserved anew for so many nodes in all.
+
+        Where a cap counts it: all of a live burst's nodes stay for as long as the job that it grows for, and the new
+        ones for as long as what is reserved already lasts.
+        """
+        seconds = self._paid_s(room, lasts_s)
+        funds = self._market.funds.get(room.burst.burst_id) if room.burst is not None else None
+        if room.burst is None or funds is None or not self._policy.is_capped:
+            return cost_usd(nodes - room.base, room.template.price_usd_per_h, seconds)
+        lasts_until = funds.meter.time_of(funds.usd, self._now)
+        ends_at = max(self._now + seconds, 0.0 if lasts_until == inf else lasts_until)
+        ends_at = min(ends_at, room.burst.hard_end_at + funds.removal_s)
+        return max(0.0, funds.meter.grown(nodes, self._now).usd_at(ends_at) - funds.counted_usd)
+
+    def _paid_s(self, room: Room, lasts_s: float) -> float:
+        """Give how long new nodes cost money: until their job has ended, they were idle, and they are removed."""
+        removal_s = self._market.removal_s(room.template, room.zone)
+        return lasts_s + self.latency(room).p90_s + self._policy.idle_timeout_s + removal_s
 
     def latency(self, room: Room) -> Latency:
         """Give how long it takes until what is added to a room is there."""
@@ -190,12 +217,13 @@ class Renting:
         return PUBLISHED_GROWING
 
 
-def _live_rooms(snapshot: Snapshot, market: Market) -> Iterable[Room]:
+def _live_rooms(snapshot: Snapshot, market: Market, now: float) -> Iterable[Room]:
     """Give the room of each live burst, what is ready soonest first."""
     slots = {slot.name: slot for slot in snapshot.slots}
     for burst in sorted(snapshot.capacity(), key=lambda b: (_READINESS.index(b.state), b.created_at, b.burst_id)):
         slot, kind = slots.get(burst.slot), snapshot.templates.get(burst.template)
-        if slot is not None and kind is not None:
+        funds = market.funds.get(burst.burst_id)
+        if slot is not None and kind is not None and not (funds is not None and funds.is_over(burst, now)):
             yield room_of(snapshot, burst, slot, kind, market.shape(slot, kind))
 
 
@@ -210,10 +238,3 @@ _READINESS = (
 
 def _is_allowed(room: Room, hints: Hints) -> bool:
     return hints.slot in (None, room.slot.name) and hints.template in (None, room.template.name)
-
-
-def _exposure_usd(snapshot: Snapshot, burst: Burst, now: float) -> float:
-    """Give what a live burst may cost: what was reserved for it, or more if it has cost more already."""
-    kind = snapshot.templates.get(burst.template)
-    accrued = cost_usd(burst.size, kind.price_usd_per_h, now - burst.created_at) if kind else 0.0
-    return max(burst.reserved_usd or 0.0, accrued)

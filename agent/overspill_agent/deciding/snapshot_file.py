@@ -132,6 +132,7 @@ class FileExperience(_Part):
     at: Time
     create_s: Seconds | None = Field(default=None, description="from its request until its MiniCluster was there")
     join_s: Seconds | None = Field(default=None, description="from then until its ranks were online")
+    delete_s: Seconds | None = Field(default=None, description="from the request for its removal until it was gone")
     outcome: Outcome
 
 

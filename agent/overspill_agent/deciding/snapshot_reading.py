@@ -17,6 +17,7 @@ from overspill_agent.deciding.snapshot import Snapshot
 from overspill_agent.deciding.snapshot_file import JobState
 from overspill_agent.deciding.spending import Spent
 from overspill_agent.jobs import PendingJob, RunningJob
+from overspill_agent.paid_nodes import PaidNodes
 from overspill_agent.ports import RankResources
 from overspill_shared.errors import ConfigError
 from overspill_shared.idset import format_idset, parse_idset
@@ -297,6 +298,7 @@ def _burst(burst: FileBurst, slots: tuple[Slot, ...], numbers: Mapping[JobId, in
     hard_end_at = burst.created_at + policy.max_lifetime_s
     is_idle_end = since < hard_end_at - policy.drain_before_end_s
     waits = burst.state in BEFORE_ACTIVE and burst.idle_since is None
+    paid = PaidNodes(at=burst.created_at, nodes=max(burst.nodes, len(ranks)))
     return Burst(
         burst_id=burst.burst_id,
         generation=int(burst.created_at),
@@ -313,6 +315,7 @@ def _burst(burst: FileBurst, slots: tuple[Slot, ...], numbers: Mapping[JobId, in
         hard_end_at=hard_end_at,
         lease_expires_at=hard_end_at,
         idle_since=since if waits else burst.idle_since,
+        paid=(paid,),
         reserved_usd=burst.reserved_usd,
         has_drained=is_ending,
         teardown_reason=(TeardownReason.IDLE_TIMEOUT if is_idle_end else TeardownReason.MAX_LIFETIME)

@@ -1,7 +1,7 @@
 """What a burst may cost, and what the caps leave. Pure arithmetic; a `Budget` never leaves the turn that made it.
 
-A burst reserves nodes x price x (its jobs' time limit + the time to create it + its idle time-out). What is reserved
-counts as spent until the burst is removed; then its real cost does.
+A burst reserves nodes x price x (its jobs' time limit + the time to create it + its idle time-out + the time to remove
+it). What is reserved counts as spent until the burst is removed; then its real cost does.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def cost_usd(nodes: int, price_usd_per_h: float | None, seconds: float) -> float
 class Budget:
     """What the caps leave, less with each reservation."""
 
-    def __init__(self, policy: Policy, spent: Iterable[Spent], reserved_usd: float, now: float) -> None:
+    def __init__(self, policy: Policy, spent: Iterable[Spent], now: float) -> None:
         spent = tuple(spent)
         self._policy = policy
-        self._reserved_usd = reserved_usd
+        self._reserved_usd = 0.0
         self._spent_usd = sum(one.usd for one in spent)
         self._day_usd = sum(one.usd for one in spent if one.at > now - DAY_S)
 
@@ -63,6 +63,13 @@ class Budget:
                 f" that is ${would_be:.2f}, and the cap {'for a day' if name == 'day' else 'in total'} is ${cap:.2f}"
             )
         return None
+
+    @property
+    def left_usd(self) -> float:
+        """What the caps for a day and in total leave: less than nothing where they are broken; inf without any."""
+        day, total = self._policy.cap_usd_per_day, self._policy.cap_usd_total
+        left = (inf if day is None else day - self._day_usd, inf if total is None else total - self._spent_usd)
+        return min(left) - self._reserved_usd
 
     def reserve(self, more_usd: float) -> None:
         """Count a reservation."""

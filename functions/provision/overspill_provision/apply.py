@@ -120,22 +120,18 @@ class _Provisioning:
     def _fail(self, step: Step | None, error: CloudError | ConfigError) -> str | None:
         """Decide what becomes of a step that failed, or of a look that showed nothing (None)."""
         extra = {"code": error.code, "reason": str(error)}
-        is_late = self._ports.clock.now() >= self._request.deadline_at
-        # A Deploy whose answer was lost may have made the MiniCluster: the next look shows it, or gives up.
-        if isinstance(error, CloudError) and error.retryable and (not is_late or isinstance(step, steps.Deploy)):
-            log.warning("provision.retry", extra=extra)
-            self._hindrance = error
-            return error.text
-        is_resize = (
-            self._request.revision > 1 if step is None else isinstance(step, steps.ResizePool | steps.ResizeMiniCluster)
-        )
-        if is_resize:
-            # Its burst may run jobs: a failure would have it torn down.
+        if isinstance(error, CloudError) and error.retryable:
+            # A Deploy whose answer was lost may have made the MiniCluster: the next look shows it, or gives up.
+            if self._ports.clock.now() < self._request.deadline_at or isinstance(step, steps.Deploy):
+                log.warning("provision.retry", extra=extra)
+                self._hindrance = error
+                return error.text
+            if self._observer.may_run_jobs and step is None:
+                log.error("provision.blind", extra=extra)  # the agent sees its ranks, and has a deadline of its own
+                return None
+        if isinstance(step, steps.ResizePool | steps.ResizeMiniCluster):
             log.error("provision.not-resized", extra=extra)
             self._report(EventKind.REJECTED, error)
-            return None
-        if step is None and is_late and self._observer.may_run_jobs:
-            log.error("provision.blind", extra=extra)  # the agent sees its ranks, and has a deadline of its own
             return None
         # Only before the MiniCluster exists: see plan.
         return self._give_up(error, delete_cluster=isinstance(step, steps.CreateCluster | steps.Deploy))

@@ -73,6 +73,8 @@ def test_burst_that_the_kvs_lost_is_adopted_and_lives_on(stage, caplog):
     assert (burst.burst_id, burst.generation, burst.revision) == (BURST_ID, int(NOW) - 600, 2)
     assert (burst.state, burst.slot, burst.ranks, burst.zone) == ("ACTIVE", "burst-0", {2, 3}, "us-central1-b")
     assert burst.hard_end_at == NOW + 3600
+    assert [(one.at, one.nodes) for one in burst.paid] == [(NOW - 600, 2)]
+    assert burst.price_usd_per_h == 0.5
     assert "burst.adopted" in caplog.messages
 
     stage.advance(601)

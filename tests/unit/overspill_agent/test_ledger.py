@@ -3,6 +3,7 @@ from tests.unit.overspill_agent.examples import NOW, make_burst, make_failed_bur
 
 from overspill_agent.bursts import HistoryEntry
 from overspill_agent.ledger import MAX_HISTORY, Ledger, real_cost_usd
+from overspill_agent.paid_nodes import PaidNodes
 
 HOUR = 3600
 
@@ -27,10 +28,12 @@ def settled(*bursts):
     [
         (gone(hours=2), 4.0),
         (gone(hours=2, most_nodes=8), 8.0),
+        (gone(hours=2, paid=(PaidNodes(at=NOW, nodes=4), PaidNodes(at=NOW + HOUR, nodes=8))), 6.0),
+        (gone(hours=2, paid=(PaidNodes(at=NOW, nodes=8), PaidNodes(at=NOW + HOUR, nodes=2))), 5.0),
         (gone(hours=2, price=None), 0.0),
         (gone(hours=2, history=(HistoryEntry(state="REQUESTED", at=NOW, cause=""),)), 0.0),
     ],
-    ids=["its size", "its largest size", "no price", "rejected"],
+    ids=["its size", "an old record: its largest size", "grown", "shrunk", "no price", "rejected"],
 )
 def test_real_cost_of_a_burst_that_is_gone_is_by_its_real_times(burst, usd):
     assert real_cost_usd(burst) == usd

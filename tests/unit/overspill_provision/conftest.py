@@ -79,11 +79,7 @@ def ports(clock, clusters, kubernetes, faults, operator):
         faults.reach("manifest")
         return operator
 
-    def connect(_cluster):
-        faults.reach("connect")
-        return kubernetes
-
-    return Ports(clusters=clusters, connect=connect, operator=read_manifest, clock=clock)
+    return Ports(clusters=clusters, connect=lambda _: kubernetes, operator=read_manifest, clock=clock)
 
 
 @pytest.fixture

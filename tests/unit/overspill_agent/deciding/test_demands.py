@@ -203,7 +203,7 @@ def test_plan_of_a_request_tells_all_that_it_means():
         "zone": "z-a",
         "nodes": 4,
         "ranks": "10-13",
-        "reserve_usd": pytest.approx(4 * 1.0 * (1800 + 394 + 600) / 3600, abs=1e-6),
+        "reserve_usd": pytest.approx(4 * 1.0 * (1800 + 394 + 600 + 120 + 266) / 3600, abs=1e-6),
         "eta_p50_s": 317,
         "eta_p90_s": 394,
     }
@@ -213,7 +213,7 @@ def test_plan_of_a_growing_burst_tells_the_new_total_and_what_it_adds():
     (decision,) = planned(job("a", 2, duration_s=1800), bursts=[burst(busy_ranks="10-13")], home="")
 
     assert (decision["burst_id"], decision["nodes"], decision["ranks"]) == ("of-burst-0", 6, "10-15")
-    assert decision["reserve_usd"] == pytest.approx(2 * 1.0 * (1800 + 117 + 600) / 3600, abs=1e-6)
+    assert decision["reserve_usd"] == pytest.approx(2 * 1.0 * (1800 + 117 + 600 + 120 + 266) / 3600, abs=1e-6)
     assert (decision["eta_p50_s"], decision["eta_p90_s"]) == (71, 117)
 
 
@@ -378,7 +378,7 @@ def test_plan_of_over_cap_tells_the_figures():
     )
 
     assert decision["reason"] == (
-        "it would cost $2.89; with $8.00 spent in the last 24 hours and $0.00 reserved that is $10.89,"
+        "it would cost $3.32; with $8.00 spent in the last 24 hours and $0.00 reserved that is $11.32,"
         " and the cap for a day is $10.00"
     )
 

@@ -59,11 +59,11 @@ def test_renewals_move_forward_never_past_the_hard_end_and_come_to_an_end(lease_
     burst = leased(expires_at=NOW + min(lease_s, lifetime_s), hard_end_at=hard_end)
 
     for late in late_s:
-        due = renewal_due(burst, policy)
+        due = renewal_due(burst, policy, burst.hard_end_at)
         if due is None:
             assert burst.lease_expires_at == hard_end
             break
-        until = renewed_until(burst, policy, max(NOW, due) + late)
+        until = renewed_until(burst, policy, max(NOW, due) + late, burst.hard_end_at)
         assert burst.lease_expires_at <= until <= hard_end
         burst = burst.model_copy(update={"lease_expires_at": until})
 
@@ -75,15 +75,15 @@ def test_renewals_at_least_six_fall_into_one_lease(lease_s):
     first_end = burst.lease_expires_at
 
     times = []
-    while (due := renewal_due(burst, policy)) < first_end - 1e-3 * lease_s:
+    while (due := renewal_due(burst, policy, burst.hard_end_at)) < first_end - 1e-3 * lease_s:
         times.append(due)
-        burst = burst.model_copy(update={"lease_expires_at": renewed_until(burst, policy, due)})
+        burst = burst.model_copy(update={"lease_expires_at": renewed_until(burst, policy, due, burst.hard_end_at)})
 
     assert len(times) >= RENEWALS_PER_LEASE == 6
 
 
 def test_renewed_until_a_shorter_lease_in_the_settings_takes_nothing_back():
-    assert renewed_until(leased(expires_at=NOW + 1800), Policy(lease_s=60), NOW + 10) == NOW + 1800
+    assert renewed_until(leased(expires_at=NOW + 1800), Policy(lease_s=60), NOW + 10, NOW + 9000) == NOW + 1800
 
 
 def test_renew_lease_is_published_then_recorded(shop):

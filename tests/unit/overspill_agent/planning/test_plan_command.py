@@ -47,7 +47,7 @@ def test_plan_of_a_file_prints_each_decision_with_its_price_and_reason(run, file
 
     assert code == 0
     assert "request" in out
-    assert "$5.10" in out
+    assert "$5.53" in out
     assert "cannot run on" in out
 
 
