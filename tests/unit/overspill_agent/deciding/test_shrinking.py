@@ -50,6 +50,10 @@ def test_ranks_are_free_once_the_functions_have_done_this_revision(done, expecte
     assert (decision and decision.code) == expected
 
 
+def test_size_that_nobody_confirms_is_told_with_how_long_it_was_waited_for():
+    assert "for 1000 s" in decided(GIVEN_BACK, NOW + 1000, online=HOME | FRONT).reason
+
+
 def test_what_stays_is_said_with_each_step():
     assert [(d.nodes, d.ranks) for d in (decided(DRAINING), decided(GIVEN_BACK, NOW + 1000, online=HOME))] == [
         (2, FRONT),
