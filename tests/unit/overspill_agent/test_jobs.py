@@ -301,3 +301,31 @@ def test_limit_of_a_job_that_does_not_run_changes_nothing():
 
     assert not table.apply(happened("resource-update", expiration=600.0))
     assert table.running == ()
+
+
+MEANT = happened("memo", overspill={"lowered_from": 16})
+LOWERED = [*waiting(), MEANT, happened("urgency", urgency=1)]
+
+
+@pytest.mark.parametrize(
+    ("events", "wished", "may_be_lowered", "is_lowered"),
+    [
+        pytest.param(waiting(), 16, True, False, id="nobody touched it"),
+        pytest.param([*waiting(), happened("urgency", urgency=1)], 1, False, False, id="its user wants the lowest"),
+        pytest.param([*waiting(), happened("urgency", urgency=2)], 2, True, False, id="its user wants a low one"),
+        pytest.param([*waiting(), MEANT], 16, True, False, id="we mean to lower it"),
+        pytest.param(LOWERED, 16, False, True, id="we have lowered it"),
+        pytest.param([*LOWERED, happened("urgency", urgency=20)], 20, False, False, id="somebody overruled us"),
+        pytest.param(
+            [*LOWERED, happened("urgency", urgency=16), happened("memo", overspill={"lowered_from": None})],
+            16,
+            True,
+            False,
+            id="it has its own back",
+        ),
+    ],
+)
+def test_urgency_that_we_lowered_is_told_from_its_users(events, wished, may_be_lowered, is_lowered):
+    (job,) = table_after(*events).pending
+
+    assert (job.wished_urgency, job.may_be_lowered, job.is_lowered) == (wished, may_be_lowered, is_lowered)

@@ -91,6 +91,15 @@ def test_label_values_of_different_texts_differ(one, other):
     assert (names.label_value(one) == names.label_value(other)) == (one == other)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a" * 63, "a" * 63), ("a" * 64, f"{'a' * 54}-ffe054fe"), ("!", "x-bb7208bc")],
+    ids=["as long as may be", "too long", "nothing that may stand in one"],
+)
+def test_label_value_keeps_what_it_can(text, value):
+    assert names.label_value(text) == value
+
+
 @given(st.text(alphabet="aA.", min_size=1, max_size=4), st.text(alphabet="aA.", min_size=1, max_size=4))
 def test_label_values_of_similar_texts_differ(one, other):
     long = "x" * 70
