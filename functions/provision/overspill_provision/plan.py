@@ -35,7 +35,7 @@ from overspill_shared.clusters import (
     ClusterStatus,
     OperationKind,
 )
-from overspill_shared.errors import CapacityUnavailable, CloudError, LimitReached, RequestRefused
+from overspill_shared.errors import CloudError, LimitReached, RequestRefused
 from overspill_shared.pods import PodPhase, count, troubles
 from overspill_shared.refuse import Refuse
 
@@ -163,10 +163,9 @@ def _with_cluster_on_its_way(request: BurstRequest, cluster: Cluster, limits: Li
             return Ignore(reason=f"{state} at the deadline: what becomes of it is the agent's decision")
         return AwaitCluster(reason=state)
     waited_s = now - cluster.created_at
-    if waited_s >= limits.stockout_timeout_s:
+    # One cause for both: the second may be reached while the first one's deletion is still refused.
+    if waited_s >= limits.stockout_timeout_s or now >= request.deadline_at:
         return GiveUp(error=failures.slow_stockout(state, waited_s), delete_cluster=True)
-    if now >= request.deadline_at:
-        return GiveUp(error=failures.too_late(CapacityUnavailable, request, f"{state}, still"), delete_cluster=True)
     return AwaitCluster(reason=state)
 
 

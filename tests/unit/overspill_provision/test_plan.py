@@ -246,6 +246,11 @@ def test_plan_cluster_of_a_request_that_came_late_has_its_time_too(request_, lim
     observed = Observed(cluster=cluster("PROVISIONING", created_at=made_at))
 
     assert isinstance(plan(request_, observed, limits, now=made_at + 5), AwaitCluster)
+    told = {
+        plan(request_, observed, limits, now=now).error.code
+        for now in (request_.deadline_at, made_at + limits.stockout_timeout_s)
+    }
+    assert told == {"stockout"}, "it is told once why, however long its deletion is refused"
 
 
 def test_plan_clusters_made_in_the_same_moment_give_way_by_name(request_, limits, cluster):
@@ -384,7 +389,7 @@ def test_plan_deadline_before_the_stockout_timeout_counts_as_well(request_, limi
 
     decided = plan(hurried, Observed(cluster=cluster("PROVISIONING")), limits, now=hurried.deadline_at)
 
-    assert (decided.error.code, decided.error.error_class) == ("deadline-passed", "capacity")
+    assert (decided.error.code, decided.error.error_class) == ("stockout", "capacity")
 
 
 def test_plan_emptying_revision_that_overtook_the_first_waits_for_it_until_nothing_is_made_any_more(request_, limits):
