@@ -11,7 +11,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from overspill_agent.actions import Actions, log_move
+from overspill_agent.actions import Actions
 from overspill_agent.adoption import Adoption
 from overspill_agent.bursts import on_event
 from overspill_agent.deciding.decide import decide
@@ -23,6 +23,7 @@ from overspill_agent.expected_starts import ExpectedStarts
 from overspill_agent.jobs import JobTable
 from overspill_agent.joining import is_due, settle_joining
 from overspill_agent.losing import newly_lost, settle_losses
+from overspill_agent.moves import log_move
 from overspill_agent.observe import note_work, observe
 from overspill_agent.outcome import Outcome
 from overspill_agent.ports import DrainedChanged, HistoryReplayed, JobEvent, OnlineChanged, TorpidChanged

@@ -10,7 +10,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from overspill_agent.deciding.decisions import DecisionKind
+from overspill_agent.deciding.decisions import Decision, DecisionKind
 from overspill_agent.jobs import LOWERED_URGENCY, urgency_memo
 from overspill_shared.errors import OverspillError
 
@@ -44,6 +44,11 @@ class Remarks:
             told.add((kind, code))
             remark = partial(self._instance.raise_exception, jobid, severity=2, kind="overspill", note=note)
             self._attempt("exception", remark)
+
+    def tell_jobs(self, decision: Decision) -> None:
+        """Say on the jobs that a decision is about what was decided."""
+        for jobid in decision.jobs:
+            self.tell(jobid, decision.code, decision.reason, kind=decision.kind)
 
     def show(self, burst: Burst) -> None:
         """Write a burst's state into the memo of the jobs that it is for."""

@@ -1,9 +1,7 @@
 import logging
 
 import pytest
-from tests.unit.overspill_agent.examples import make_burst
 
-from overspill_agent.actions import log_move
 from overspill_agent.outcome import Outcome
 from overspill_shared.errors import FluxError, FluxUnavailable
 from overspill_shared.log import JsonFormatter
@@ -77,15 +75,3 @@ def test_lines_about_a_burst_bear_its_id_and_no_key(shop, caplog):
     assert len(lines) >= 3
     assert all(f'"burst_id": "{burst.burst_id}"' in line for line in lines)
     assert "canary" not in caplog.text
-
-
-def test_log_move_says_the_latest_move_and_why_it_failed(caplog):
-    caplog.set_level(logging.INFO, "overspill_agent")
-
-    log_move(make_burst("JOINING"))
-    log_move(make_burst("FAILED"))
-
-    joining, failed = caplog.records
-    assert (joining.message, joining.state, joining.cause) == ("burst.moved", "JOINING", "became JOINING")
-    assert not hasattr(joining, "error_class")
-    assert (failed.state, failed.error_class, failed.remedy) == ("FAILED", "capacity", "Wait.")
