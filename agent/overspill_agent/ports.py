@@ -50,6 +50,11 @@ class InstanceFacts:
     started_at: float | None = None
     """When the lead broker started (epoch seconds); None where that is not known."""
 
+    @property
+    def lets_none_pass(self) -> bool:
+        """Whether a job that waits keeps those behind it waiting: under sched-simple, and Fluxion's default policy."""
+        return self.scheduler == "simple" or self.scheduler_options.get("queue-policy") == "fcfs"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueHealth:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from tests.integration.conftest import Lead
+from tests.integration.conftest import WAIT_S, Lead
 
 from overspill_local import pod_hostname
 from overspill_local.demo.lead import JobFacts
@@ -37,6 +37,17 @@ def test_two_jobs_that_each_need_a_slot_get_two_bursts_at_once(start_cloud, sche
         assert sorted(nodes) == ["burst-0-0", "burst-0-1", "burst-1-0", "burst-1-1"]
         assert all(_facts(cloud, lead, job).state == "COMPLETED" for job in jobs)
         assert cloud.clusters() == ()
+
+
+def test_local_job_passes_one_that_waits_for_a_burst_in_the_only_queue_of_first_come_first_served(start_cloud):
+    config = {"queues": {}, "policy": {}, "ingest": {}, "sched-fluxion-qmanager": {"queue-policy": "fcfs"}}
+    with start_cloud(flux="real", create_s=WAIT_S) as cloud:
+        lead = start_lead(cloud, layout={"more_config": config})
+        waiting = lead.submit(nodes=2)
+        blocked = lead.flux("submit", "-n1", "true").strip()
+        lead.start_agent()
+        lead.wait_for_job(blocked, "COMPLETED")
+        assert _facts(cloud, lead, waiting).state == "SCHED"
 
 
 def test_burst_of_sixteen_ranks_joins_whole(start_cloud):

@@ -43,7 +43,7 @@ def _let_pass(snapshot: Snapshot, demands: Iterable[Decision]) -> Iterable[Decis
 
     One that fits at home after all, an order to keep, gets its place back.
     """
-    queues = snapshot.facts.scheduler == "simple"
+    queues = snapshot.facts.lets_none_pass
     may_matter = [job for job in snapshot.pending if job.is_lowered or (queues and job.may_be_lowered)]
     codes = {jobid: decision.code for decision in demands for jobid in decision.jobs} if may_matter else {}
     for job in may_matter:
@@ -59,6 +59,6 @@ def _let_pass(snapshot: Snapshot, demands: Iterable[Decision]) -> Iterable[Decis
             yield Decision(
                 kind=DecisionKind.LOWER_URGENCY,
                 code=Code.HEAD_OF_LINE,
-                reason="sched-simple starts jobs in order: with a low urgency others pass it while its burst comes",
+                reason="the scheduler starts jobs in order: with a low urgency others pass it while its burst comes",
                 jobs=(job.jobid,),
             )

@@ -31,6 +31,8 @@ class Declared(Protocol):
     @property
     def scheduler(self) -> str: ...  # noqa: D102
     @property
+    def lets_none_pass(self) -> bool: ...  # noqa: D102 - whether a waiting job keeps those behind it waiting
+    @property
     def started_at(self) -> float | None: ...  # noqa: D102
 
 

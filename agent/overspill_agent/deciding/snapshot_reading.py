@@ -67,6 +67,7 @@ class ListedRanks:
     hosts: tuple[str, ...]
     scheduler: str = "unknown"
     started_at: float | None = None
+    lets_none_pass: bool = False
 
 
 def read_snapshot(file: SnapshotFile, policy: Policy) -> Snapshot:

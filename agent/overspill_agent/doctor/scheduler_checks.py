@@ -125,7 +125,8 @@ def check_queue_policy(facts: InstanceFacts, health: InstanceHealth | None = Non
         is_overridden = configured in _SEES_PAST_WAITING_JOBS
         return Finding.warning(
             code,
-            f"Fluxion's queue policy is {shown}: a waiting burstable job blocks every job behind it in its queue.",
+            f"Fluxion's queue policy is {shown}: a waiting burstable job blocks every job behind it in its queue until"
+            " the agent has lowered its urgency.",
             remedy=_override_remedy("queue-policy", "FLUXION_QMANAGER_OPTIONS", is_overridden=is_overridden),
             config=_POLICY_CONFIG,
         )

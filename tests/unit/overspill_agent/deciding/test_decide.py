@@ -78,6 +78,17 @@ def test_decide_changes_only_an_urgency_that_is_ours(nodes, lowering, kind):
     assert [d.kind for d in decisions if d.kind.endswith("urgency")] == ([kind] if kind else [])
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "policy", "lowers"),
+    [("simple", None, True), ("fluxion", "fcfs", True), ("fluxion", "hybrid", False), ("fluxion", None, False)],
+)
+def test_decide_lowers_an_urgency_where_the_scheduler_lets_none_pass(scheduler, policy, lowers):
+    facts = make_facts(scheduler=scheduler, scheduler_options={"queue-policy": policy} if policy else {})
+    decisions = decide(make_snapshot(facts=facts, pending=(make_job(1, 6),)), POLICY, NOW)
+
+    assert (DecisionKind.LOWER_URGENCY in [d.kind for d in decisions]) is lowers
+
+
 def test_decide_restores_an_urgency_whatever_the_scheduler_is_now():
     job = dataclasses.replace(make_job(1, 2, urgency=1), lowering=Lowering.DONE, lowered_from=16)
     decisions = decide(make_snapshot(pending=(job,)), POLICY, NOW)
