@@ -29,6 +29,7 @@ class Cluster:
         self.slot = request.slot.name
         self.sizes = [(now, request.size)]
         self.lease = None
+        self.has_lost_a_renewal = False
         self.deleting_since = None
         self.gone_at = None
         self.progress = 0
@@ -67,6 +68,7 @@ class World:
         self.pending = []
         self.running = {}
         self.failures = 0
+        self.lapsed = []
         stage.policy = Policy(gather_quiet_s=0, gather_max_s=0, join_timeout_s=600, **policy)
         stage.submit(LOCAL_JOB, 2, burstable=None)
         stage.allocate(LOCAL_JOB, sorted(HOME))
@@ -136,7 +138,9 @@ class World:
                 self._delete(message)
             elif isinstance(message, LeaseRenewal):
                 cluster = self.clusters.get(message.burst_id)
-                if cluster is not None and cluster.lease is not None:
+                if cluster is not None and cluster.lease is None:
+                    cluster.has_lost_a_renewal = True
+                elif cluster is not None:
                     cluster.lease = max(cluster.lease, message.expires_at)
 
     def _make(self, request):
@@ -206,7 +210,7 @@ class World:
             at = min(until, due, timer.at if timer is not None else until)
             self.stage.clock.time = max(self.now, at)
             if due <= at:
-                self._pass_ends()
+                self._pass_ends(has_agent=has_agent)
             elif timer is not None and timer.at <= at:
                 call, timer.call = timer.call, None
                 call()
@@ -228,10 +232,12 @@ class World:
         """Give when the dead-man or a sweep removes it; what never came to hold a lease is forgotten."""
         return cluster.request.deadline_at if cluster.lease is None else min(cluster.lease, cluster.request.hard_end_at)
 
-    def _pass_ends(self):
+    def _pass_ends(self, *, has_agent):
         for cluster in self.clusters.values():
             if cluster.gone_at is None and self._due(cluster) <= self.now:
                 if cluster.deleting_since is None:
+                    if has_agent and not cluster.has_lost_a_renewal:
+                        self.lapsed += [one for one in self.records() if one.burst_id == cluster.request.burst_id]
                     cluster.deleting_since = self.now
                 if cluster.deleting_since + self.delete_s <= self.now:
                     cluster.gone_at = self.now

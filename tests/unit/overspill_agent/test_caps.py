@@ -16,6 +16,7 @@ from tests.fakes import FakeClock, Faults, Interrupted, RecordingPublisher
 from tests.unit.overspill_agent.capped_world import DAY_S, SLOTS, World
 from tests.unit.overspill_agent.in_memory_flux import Stage
 
+from overspill_agent.paid_nodes import Meter
 from overspill_shared.errors import Unavailable
 from overspill_shared.lifecycle import BurstState
 from overspill_shared.sealing import generate_keypair
@@ -194,14 +195,23 @@ class CappedAgent(RuleBasedStateMachine):
 
     @invariant()
     def books_are_never_too_small(self):
-        clusters = self.world.clusters
-        known = {one.burst_id for one in self.world.records() if one.state is not BurstState.GONE}
-        gone_usd = sum(
-            cluster.usd(0, self.world.now) for burst_id, cluster in clusters.items() if burst_id not in known
-        )
+        now, clusters = self.world.now, self.world.clusters
+        live = [one for one in self.world.records() if one.state is not BurstState.GONE]
+        for one in live:
+            if one.burst_id in clusters:
+                meter = Meter(paid=one.paid_nodes, price_usd_per_h=one.price_usd_per_h)
+                assert meter.usd_at(now) >= clusters[one.burst_id].usd(0, now) - 1e-6
+        known = {one.burst_id for one in live}
+        gone_usd = sum(cluster.usd(0, now) for burst_id, cluster in clusters.items() if burst_id not in known)
         assert self.world.ledger_usd() >= gone_usd - 1e-6
         assert self.world.ledger_usd() >= self.most_ledger_usd - 1e-6
         self.most_ledger_usd = self.world.ledger_usd()
+
+    @invariant()
+    def no_lease_lapses_of_a_burst_that_an_agent_keeps(self):
+        """One that drains is told to leave before that."""
+        kept = (BurstState.ACTIVE, BurstState.DRAINING)
+        assert not [one for one in self.world.lapsed if one.state in kept and one.told_to_leave_at is None]
 
     @invariant()
     def no_slot_is_given_twice_or_beyond_its_size(self):
