@@ -5,7 +5,7 @@ A node has what both the lead's R and its template give it: jobs are placed by R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from overspill_agent.bursts import BEFORE_ACTIVE
@@ -72,6 +72,19 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class _Offer:
+    """A template in a slot, for jobs that differ in nothing but how much they ask for."""
+
+    slot: Slot
+    template: NodeKind
+    shape: NodeShape
+    units_each: int
+    """So many units fit on one of its nodes."""
+    reach: tuple[int, ...]
+    """The positions of the slot's nodes on which such a job may run."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a job gets no nodes."""
 
@@ -103,6 +116,7 @@ class Market:
         self._reaches: dict[tuple[str, str], tuple[int, ...]] = {}
         self._ranks = {slot.name: snapshot.resources(slot.ranks) for slot in snapshot.slots}
         self._positions = {slot.name: tuple(range(slot.size)) for slot in snapshot.slots}
+        self._offers: dict[tuple[Demand, Hints], tuple[_Offer, ...]] = {}
         self._options: dict[tuple[Demand, Hints], tuple[Option, ...] | Refusal] = {}
 
     def opening(self, kind: NodeKind, zone: str | None = None) -> Opening | Rest:
@@ -166,6 +180,28 @@ class Market:
         return self._shapes[key]
 
     def _find_options(self, demand: Demand, hints: Hints) -> tuple[Option, ...] | Refusal:
+        found = [
+            Option(slot=offer.slot, template=offer.template, shape=offer.shape, nodes=offer.reach[count - 1] + 1)
+            for offer in self._offers_for(demand, hints)
+            if (count := -(-demand.units // offer.units_each)) <= len(offer.reach)
+        ]
+        return tuple(sorted(found, key=_order)) if found else self._refuse(demand, hints)
+
+    def _offers_for(self, demand: Demand, hints: Hints) -> tuple[_Offer, ...]:
+        """Give the templates in slots whose nodes hold a part of such a job, however large it is."""
+        key = (replace(demand, units=_MANY), hints)
+        if key not in self._offers:
+            self._offers[key] = tuple(
+                _Offer(slot, kind, shape, units_each, reach)
+                for slot in self._snapshot.slots
+                if hints.slot in (None, slot.name) and (reach := self._reach(demand, slot))
+                for kind in self._kinds[slot.template]
+                if hints.template in (None, kind.name) and self._may_be_used(kind)
+                if (units_each := (shape := self.shape(slot, kind)).units(key[0]))
+            )
+        return self._offers[key]
+
+    def _refuse(self, demand: Demand, hints: Hints) -> Refusal:
         slots = [slot for slot in self._snapshot.slots if hints.slot in (None, slot.name)]
         if not slots:
             return self._no_slots(hints)
@@ -178,13 +214,6 @@ class Market:
         tried = [
             (slot, kind) for slot in slots for kind in self._kinds[slot.template] if hints.template in (None, kind.name)
         ]
-        found = [
-            Option(slot=slot, template=kind, shape=self.shape(slot, kind), nodes=nodes)
-            for slot, kind in tried
-            if self._may_be_used(kind) and (nodes := self.least_nodes(demand, slot, kind)) is not None
-        ]
-        if found:
-            return tuple(sorted(found, key=_order))
         return self._nearest(tried, demand, hints)
 
     def _may_be_used(self, kind: NodeKind) -> bool:
@@ -241,9 +270,11 @@ class Market:
         return Refusal(Code.TOO_LARGE, "the instance declares no slot; add one in hosts and R")
 
 
-def _order(option: Option) -> tuple[float, float, int]:
+def _order(option: Option) -> tuple[float, float, tuple[int, ...]]:
     price = sortable_price(option.template.price_usd_per_h)
-    return (price * option.nodes, price, min(option.slot.ranks, default=0))
+    return (price * option.nodes, price, option.slot.ranks[:1])
 
 
+_MANY = 2**40
+"""Units of a job that no node holds."""
 _SHOWN = 3
