@@ -236,7 +236,8 @@ class World:
         for cluster in self.clusters.values():
             if cluster.gone_at is None and self._due(cluster) <= self.now:
                 if cluster.deleting_since is None:
-                    if has_agent and not cluster.has_lost_a_renewal:
+                    is_early = self._lapses_at(cluster) < cluster.request.hard_end_at - 1
+                    if has_agent and is_early and not cluster.has_lost_a_renewal:
                         self.lapsed += [one for one in self.records() if one.burst_id == cluster.request.burst_id]
                     cluster.deleting_since = self.now
                 if cluster.deleting_since + self.delete_s <= self.now:
