@@ -15,7 +15,7 @@ from overspill_agent.paid_nodes import PaidNodes, shrunk
 from overspill_shared.errors import ErrorClass
 from overspill_shared.idset import parse_idset
 from overspill_shared.lifecycle import TRANSITIONS, BurstState, advance
-from overspill_shared.messages import BurstEvent, EventError, EventKind, TeardownReason
+from overspill_shared.messages import NAME_BEING_DELETED, BurstEvent, EventError, EventKind, TeardownReason
 
 if TYPE_CHECKING:
     from overspill_shared.idset import Ranks
@@ -210,9 +210,9 @@ def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
     if event.event_id in burst.event_ids or event.generation not in (burst.generation, UNTOLD_GENERATION):
         return burst
     seen = {"event_ids": (*burst.event_ids, event.event_id)[-MAX_EVENT_IDS:]}
+    burst = _with_cause(burst.model_copy(update=seen), event)
     if _shows_work_after_end(burst, event):
-        return burst.model_copy(update={**seen, "owes_teardown": True})
-    burst = burst.model_copy(update=seen)
+        return burst.model_copy(update={"owes_teardown": True})
     if event.kind in _PROGRESS:
         return _forward(burst, _PROGRESS[event.kind], at=now, cause=f"event {event.kind}")
     if event.kind is EventKind.RESIZED:
@@ -283,13 +283,20 @@ def with_idleness(burst: Burst, *, is_busy: bool, now: float) -> Burst:
 def _shows_work_after_end(burst: Burst, event: BurstEvent) -> bool:
     """Tell whether an event shows work on a burst that should be gone.
 
-    `removing` is the teardown's own report, and does not count; what was rejected is no work.
+    `removing` is the teardown's own report, and does not count; what was rejected, or is being deleted, is no work.
     """
-    return burst.state in (BurstState.TEARING_DOWN, BurstState.GONE) and event.kind not in (
-        EventKind.REMOVED,
-        EventKind.REMOVING,
-        EventKind.REJECTED,
-    )
+    is_ending = event.kind in (EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED)
+    return burst.state in (BurstState.TEARING_DOWN, BurstState.GONE) and not (is_ending or _tells_no_cause(event.error))
+
+
+def _with_cause(burst: Burst, event: BurstEvent) -> Burst:
+    """Give the record with the cause of a failure of which only the end was told first: events come in any order."""
+    is_cause = event.kind is EventKind.FAILED and event.error is not None and not _tells_no_cause(event.error)
+    return burst.model_copy(update={"error": event.error}) if is_cause and _tells_no_cause(burst.error) else burst
+
+
+def _tells_no_cause(error: EventError | None) -> bool:
+    return error is not None and error.code == NAME_BEING_DELETED
 
 
 def _forward(burst: Burst, to: BurstState, *, at: float, cause: str) -> Burst:

@@ -60,8 +60,9 @@ class Ledger(BaseModel):
         known = experience_of(before) if before is not None else None
         learned = experience_of(burst)
         if learned is not None and learned != known:
-            entry = ExperienceEntry.model_validate(learned, from_attributes=True)
-            ledger = ledger.model_copy(update={"history": (*ledger.history, entry)[-MAX_HISTORY:]})
+            # What was known before was a guess: the cause of its failure came late.
+            others = tuple(one for one in ledger.history if known is None or one != _entry(known))
+            ledger = ledger.model_copy(update={"history": (*others, _entry(learned))[-MAX_HISTORY:]})
         was_there = before is not None and before.state is not BurstState.GONE
         if burst.state is not BurstState.GONE or not was_there:
             return ledger
@@ -97,6 +98,10 @@ def _with_deletion(ledger: Ledger, burst: Burst) -> Ledger:
     known = ExperienceEntry.model_validate(start, from_attributes=True)
     measured = known.model_copy(update={"delete_s": seconds})
     return ledger.model_copy(update={"history": tuple(measured if one == known else one for one in ledger.history)})
+
+
+def _entry(experience: Experience) -> ExperienceEntry:
+    return ExperienceEntry.model_validate(experience, from_attributes=True)
 
 
 def _added(spent: tuple[SpentEntry, ...], entry: SpentEntry) -> tuple[SpentEntry, ...]:

@@ -277,6 +277,11 @@ def event_id(burst: str, kind: EventKind, revision: int, occasion: str = "") -> 
     return names.content_hash([burst, kind.value, revision, occasion])[:32]
 
 
+NAME_BEING_DELETED: Final = "name-being-deleted"
+"""The code of a failure whose cause the function cannot see: somebody had the cluster deleted, itself perhaps, after a
+failure that it has told already. Events come in any order; where another code comes, that one is the cause."""
+
+
 def event_error(error: OverspillError) -> EventError:
     """Give an error as events carry it."""
     return EventError.model_validate(

@@ -22,7 +22,7 @@ from overspill_shared.adapters.gcp_clients import cluster_manager_client
 from overspill_shared.adapters.gke import GkeClusters
 from overspill_shared.adapters.kubernetes_api import KubernetesApiClient
 from overspill_shared.adapters.operator_manifest import load_operator_manifest
-from overspill_shared.messages import EventKind, TeardownReason
+from overspill_shared.messages import NAME_BEING_DELETED, EventKind, TeardownReason
 
 SIDE_BY_SIDE = 5
 SWEEPS = 5
@@ -165,7 +165,7 @@ def run(world, scenario, request, look):
     if failures := [event.error for event in world.events if event.kind is EventKind.FAILED]:
         first, *more = failures
         assert scenario.order == "backwards" or first.error_class == scenario.fault.ends
-        assert {error.code for error in more} <= {first.code}
+        assert {error.code for error in more} <= {first.code, NAME_BEING_DELETED}
     assert "canary" not in f"{world.events}"
 
 

@@ -89,9 +89,10 @@ def test_request_redelivered_while_its_burst_is_removed_makes_nothing(start_clou
         cloud.publish(teardown_of(request))
         cloud.wait_for_kind(request.burst_id, "removing")
         cloud.publish(request)
+        cloud.wait_for_kind(request.burst_id, "failed")
         cloud.wait_for_kind(request.burst_id, "removed")
 
-        assert "failed" not in cloud.kinds(request.burst_id)
+        assert cloud.event_of(request.burst_id, "failed").error.code == "name-being-deleted"
         assert cloud.creates(names.cluster_name(request.burst_id)) == 1
         assert cloud.clusters() == ()
 

@@ -25,6 +25,7 @@ from overspill_shared.errors import (
     OverspillError,
     PermissionDenied,
 )
+from overspill_shared.messages import NAME_BEING_DELETED
 
 if TYPE_CHECKING:
     from overspill_shared.messages import BurstRequest
@@ -67,6 +68,15 @@ def create_complaints(operations: tuple[ClusterOperation, ...]) -> tuple[Complai
         for operation in operations
         if operation.kind is OperationKind.CREATE
         for complaint in operation.complaints
+    )
+
+
+def being_deleted(name: str) -> CloudError:
+    """Give the error for a cluster that is on its way out, and shows no reason."""
+    return CloudError(
+        f"cluster {name} is being deleted: nothing is created under its name.",
+        remedy="Find out who ordered that (gcloud container operations list); the agent may ask for a new burst.",
+        code=NAME_BEING_DELETED,
     )
 
 

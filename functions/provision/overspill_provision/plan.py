@@ -100,7 +100,10 @@ def _remembered(name: str, operations: tuple[ClusterOperation, ...]) -> Step | N
     """Give the step for a cluster that is gone, and was there: it is never made again."""
     if complaints := failures.create_complaints(operations):
         return GiveUp(error=failures.of_complaints(complaints, f"cluster {name}"), delete_cluster=False)
-    if any(operation.kind is OperationKind.DELETE for operation in operations):
+    deletions = [operation for operation in operations if operation.kind is OperationKind.DELETE]
+    if any(not deletion.is_done for deletion in deletions):
+        return GiveUp(error=failures.being_deleted(name), delete_cluster=False)
+    if deletions:
         return Ignore(reason=f"late duplicate: cluster {name} was deleted, and is never made again")
     return None
 
@@ -110,19 +113,13 @@ def _partial(listing: ClusterListing | None) -> AwaitAnswer:
     return AwaitAnswer(reason=f"bursts cannot be counted: no answer from zones {missing}")
 
 
-def _not_to_be_used(
-    request: BurstRequest, cluster: Cluster, operations: tuple[ClusterOperation, ...]
-) -> GiveUp | Ignore | None:
-    """Give the end for a cluster of which nothing can come.
-
-    One that is on its way out without a complaint was ordered to go, and who ordered it tells why: a provision before
-    it orders, a teardown by `removed`. Another word from here could reach the agent first, and hide the cause.
-    """
+def _not_to_be_used(request: BurstRequest, cluster: Cluster, operations: tuple[ClusterOperation, ...]) -> GiveUp | None:
+    """Give the end for a cluster of which nothing can come."""
     if not is_ours(request, cluster):
         return GiveUp(error=failures.name_taken(cluster), delete_cluster=False)
     complaints = cluster.complaints + failures.create_complaints(operations)
     if cluster.status is ClusterStatus.STOPPING and not complaints:
-        return Ignore(reason=f"cluster {cluster.name} is being deleted: who ordered that has told why, or will")
+        return GiveUp(error=failures.being_deleted(cluster.name), delete_cluster=False)
     if cluster.status is ClusterStatus.STOPPING:
         return GiveUp(error=failures.of_complaints(complaints, f"cluster {cluster.name}"), delete_cluster=False)
     if cluster.status is ClusterStatus.ERROR:

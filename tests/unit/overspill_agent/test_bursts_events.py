@@ -195,6 +195,35 @@ def test_on_event_after_the_end_owes_a_teardown_if_it_shows_work(state, kind):
     assert after.owes_teardown is (state in ("TEARING_DOWN", "GONE") and shows_work)
 
 
+@pytest.mark.parametrize("order", [("name-being-deleted", "stockout"), ("stockout", "name-being-deleted")])
+@pytest.mark.parametrize("state", ["PROVISIONING", "JOINING"])
+def test_on_event_of_a_failure_and_of_its_deletion_keeps_the_cause_whichever_came_first(state, order):
+    burst = make_burst(state)
+    for code in order:
+        burst = on_event(burst, make_event(burst, "failed", code=code), LATER)
+
+    assert (burst.state, burst.error.code) == ("FAILED", "stockout")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "kept"),
+    [("failed", "boot-failed", "boot-failed"), ("rejected", "too-many", "name-being-deleted")],
+)
+@pytest.mark.parametrize("state", ["TEARING_DOWN", "GONE"])
+def test_on_event_with_the_cause_after_the_end_keeps_it(state, kind, code, kept):
+    failed = make_burst("JOINING")
+    failed = on_event(failed, make_event(failed, "failed", code="name-being-deleted"), LATER)
+    ended = make_burst(state, error=failed.error)
+
+    assert on_event(ended, make_event(ended, kind, code=code), LATER).error.code == kept
+
+
+def test_on_event_that_its_cluster_is_being_deleted_owes_no_teardown_after_the_end():
+    ended = make_burst("TEARING_DOWN")
+
+    assert on_event(ended, make_event(ended, "failed", code="name-being-deleted"), LATER).owes_teardown is False
+
+
 def test_on_event_remembers_the_latest_ids_only():
     burst = make_burst("PROVISIONING", event_ids=tuple(f"{n:032x}" for n in range(MAX_EVENT_IDS)))
 

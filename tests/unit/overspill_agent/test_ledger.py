@@ -68,6 +68,15 @@ def test_ledger_learns_of_each_start_and_of_each_failure_once():
     ]
 
 
+def test_ledger_that_learns_the_cause_of_a_failure_late_forgets_what_it_was_taken_for():
+    before = make_failed_burst(error_class="internal")
+    after = before.model_copy(update={"error": make_failed_burst(error_class="capacity").error})
+
+    ledger = Ledger().after(None, before).after(before, after)
+
+    assert [one.outcome for one in ledger.history_values()] == ["capacity"]
+
+
 def test_ledger_keeps_the_latest_experiences():
     ledger = Ledger()
     for number in range(MAX_HISTORY + 5):

@@ -230,18 +230,16 @@ def test_provision_name_taken_by_others_is_told_and_left_alone(
     assert "delete" not in faults.calls
 
 
-def test_provision_cluster_being_deleted_is_left_alone_without_a_word(
-    deliver, burst_request, publisher, clusters, faults
-):
+def test_provision_cluster_being_deleted_is_told_and_left_alone(deliver, burst_request, publisher, clusters, faults):
     clusters.put(our_cluster(burst_request(), ClusterStatus.STOPPING))
 
     deliver(burst_request())
 
-    assert publisher.events == []
+    assert [event.error.code for event in publisher.events] == ["name-being-deleted"]
     assert "delete" not in faults.calls
 
 
-def test_provision_redelivered_while_its_own_deletion_runs_adds_no_second_cause(
+def test_provision_redelivered_while_its_own_deletion_runs_tells_the_cause_first_and_then_the_end(
     deliver, burst_request, publisher, clusters, clock, limits
 ):
     clusters.put(our_cluster(burst_request(), ClusterStatus.PROVISIONING))
@@ -252,7 +250,7 @@ def test_provision_redelivered_while_its_own_deletion_runs_adds_no_second_cause(
 
     deliver(burst_request())
 
-    assert [event.error.code for event in publisher.events] == ["stockout"]
+    assert [event.error.code for event in publisher.events] == ["stockout", "name-being-deleted"]
 
 
 def test_provision_redelivered_while_its_failed_cluster_is_deleted_repeats_the_failure(

@@ -84,7 +84,7 @@ def cluster(request_):
         ((), True, GiveUp, "deadline-passed"),
         ((CREATED, DELETED), False, Ignore, None),
         ((CREATED, DELETED), True, Ignore, None),
-        ((CREATED, DELETING), False, Ignore, None),
+        ((CREATED, DELETING), False, GiveUp, "name-being-deleted"),
         ((STOCKED_OUT, DELETING), False, GiveUp, "stockout"),
         ((STOCKED_OUT,), False, GiveUp, "stockout"),
         ((STOCKED_OUT, DELETED), False, GiveUp, "stockout"),
@@ -122,8 +122,6 @@ def test_plan_without_cluster(request_, limits, operations, is_late, step, code)
         ("RUNNING", deployed(running=3, pending=1), True, Ignore),
         ("HIBERNATING", None, True, Ignore),
         ("RUNNING", None, True, Ignore),
-        ("STOPPING", None, False, Ignore),
-        ("STOPPING", None, True, Ignore),
     ],
 )
 def test_plan_with_cluster(request_, limits, cluster, status, objects, is_late, step):
@@ -138,6 +136,7 @@ def test_plan_with_cluster(request_, limits, cluster, status, objects, is_late, 
 @pytest.mark.parametrize(
     ("observed", "is_late", "expected"),
     [
+        (("STOPPING", None, ()), False, ("name-being-deleted", "internal", False)),
         (("STOPPING", None, (STOCKED_OUT,)), False, ("stockout", "capacity", False)),
         (("ERROR", None, (STOCKED_OUT,)), False, ("stockout", "capacity", True)),
         (("ERROR", None, ()), False, ("cluster-error", "boot", True)),
