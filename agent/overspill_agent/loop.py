@@ -189,12 +189,12 @@ class Agent:
         self._log_decisions(decisions)
         outcomes: list[Outcome] = []
         if not self._is_dry_run:
-            self._adoption.look(snapshot, self._snapshot, self._schedule_turn)
             if not self._has_resumed:
                 self._has_resumed = True
                 self._actions.repeat_leaves(snapshot)
             outcomes += self._republish(now)
             outcomes += [self._act(decision, snapshot, now) for decision in decisions]
+            self._adoption.look(snapshot, self._snapshot, self._schedule_turn)
             self._actions.forget_jobs_but(job.jobid for job in self._jobs.pending)
         # Events are taken in one by one between turns: with a turn after each, long turns would fall ever further back.
         ended = self._clock.now()

@@ -12,11 +12,11 @@ def run():
     if shutil.which("flux") is None:
         return {"skipped": "there is no `flux` on PATH"}
     report = {}
-    with Rig(slots=flux_requests.REQUESTS + flux_joins.JOINS) as rig:
+    with Rig(slots=flux_requests.SLOTS + flux_joins.JOINS) as rig:
         agent = rig.start_agent()
         report["idle"] = flux_cost.over_a_minute(agent)
         report["submit_to_published"] = flux_requests.measure(rig, agent)
-        joins = range(flux_requests.REQUESTS, flux_requests.REQUESTS + flux_joins.JOINS)
+        joins = range(flux_requests.SLOTS, flux_requests.SLOTS + flux_joins.JOINS)
         report["online_to_active"] = flux_joins.measure(rig, agent, joins)
     with Rig(slots=len(flux_waiting.SIZES) * flux_waiting.SUBMITS) as rig:
         agent = rig.start_agent()

@@ -18,6 +18,8 @@ from overspill_agent.deciding.spending import sortable_price
 from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from overspill_agent.deciding.demand import Demand
     from overspill_agent.deciding.eligibility import Hints
     from overspill_agent.deciding.latency import Experience
@@ -80,7 +82,7 @@ class _Offer:
     shape: NodeShape
     units_each: int
     """So many units fit on one of its nodes."""
-    reach: tuple[int, ...]
+    reach: Sequence[int]
     """The positions of the slot's nodes on which such a job may run."""
 
 
@@ -115,7 +117,6 @@ class Market:
         self._shapes: dict[tuple[str, str], NodeShape] = {}
         self._reaches: dict[tuple[str, str], tuple[int, ...]] = {}
         self._ranks = {slot.name: snapshot.resources(slot.ranks) for slot in snapshot.slots}
-        self._positions = {slot.name: tuple(range(slot.size)) for slot in snapshot.slots}
         self._offers: dict[tuple[Demand, Hints], tuple[_Offer, ...]] = {}
         self._options: dict[tuple[Demand, Hints], tuple[Option, ...] | Refusal] = {}
 
@@ -252,10 +253,10 @@ class Market:
                 gpus = f", {shape.gpus} GPUs" if demand.gpus_per_unit else ""
                 return f"a node of {kind.name} has {shape.cores} cores{gpus} and {shape.memory_mib} MiB"
 
-    def _reach(self, demand: Demand, slot: Slot) -> tuple[int, ...]:
+    def _reach(self, demand: Demand, slot: Slot) -> Sequence[int]:
         """Give the positions of the slot's nodes on which a job may run."""
         if not demand.constraint:
-            return self._positions[slot.name]
+            return range(slot.size)
         key = (demand.constraint_text, slot.name)
         if key not in self._reaches:
             may_run_on = rank_test(demand.constraint_text)
