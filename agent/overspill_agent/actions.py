@@ -1,4 +1,4 @@
-"""Carrying out decisions, each by the module whose business it is: `requesting`, `giving_back`, `ending`, `remarks`.
+"""Carrying out decisions: by `requesting`, `giving_back`, `ending` and `remarks`; a lease is renewed here.
 
 Together these are all that has an effect on Flux and Pub/Sub, but for `adoption`.
 

@@ -1,7 +1,7 @@
 """The agent's record of a burst, and how what happens moves it along the lifecycle. Pure.
 
 A record is a frozen value that goes into the KVS as JSON. Functions here are passive: they take in what is (events of
-the functions, ranks online, the time) and give the record that follows; what to do about it is `decide`'s and `loop`'s.
+the functions, ranks online, the time) and give the record that follows; what to do about it is `deciding`'s.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ TRANSITIONS: Final[Mapping[BurstState, Mapping[BurstState, str]]] = MappingProxy
             _S.FAILED: "the function reports a failure, or ranks are missing at the join deadline",
         },
         _S.ACTIVE: {
-            _S.DRAINING: "idle past its time-out, near the end of its lifetime or of its money, or an operator asked",
+            _S.DRAINING: "idle past its time-out, or near the end of its lifetime or of its money",
             _S.FAILED: "its ranks were lost and did not come back in time",
         },
         _S.DRAINING: {

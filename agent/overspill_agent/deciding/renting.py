@@ -1,6 +1,6 @@
 """What is rented in one turn: room on bursts that are there or coming, bursts that grow, and new ones. Pure.
 
-Free room comes first, then a live burst that grows (adding nodes is about nine times faster than making a cluster),
+Free room comes first, then a live burst that grows (adding nodes is several times faster than making a cluster),
 then a new burst in the cheapest free slot. Limits and caps are checked before anything is added.
 """
 

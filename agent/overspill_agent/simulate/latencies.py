@@ -1,7 +1,7 @@
 """How long a cloud takes, and how often it fails, as distributions to sample from. The same seed, the same cloud.
 
 The defaults are published measurements: GKE in us-central1-a, 2023 (converged-computing/operator-experiments,
-google/autoscale/run1/results.json: 63 creates, 62 deletes, 642 single nodes added), and a create in 292 lost to a
+google/autoscale/run1/results.json: 63 creates, 62 deletes, 60 times ten nodes added), and a create in 292 lost to a
 stock-out, most after the instance group's time-out of 35 minutes (cilium/cilium#48184: 64 of 18,659).
 """
 
