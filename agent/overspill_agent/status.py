@@ -100,8 +100,8 @@ def _duration(seconds: float) -> str:
     ('5s', '2m5s', '2h1m')
     """
     whole = max(0, int(seconds))
-    if whole < 120:  # noqa: PLR2004 - kubectl's limit for plain seconds
-        return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60}s"  # noqa: PLR2004
+    if whole < 60:  # noqa: PLR2004
+        return f"{whole}s"
     if whole < 3600:  # noqa: PLR2004
         return f"{whole // 60}m{whole % 60}s"
     return f"{whole // 3600}h{whole % 3600 // 60}m"

@@ -47,6 +47,12 @@ def test_as_json_is_for_scripts():
     assert [entry["state"] for entry in burst["history"]] == ["REQUESTED", "FAILED", "TEARING_DOWN", "GONE"]
 
 
+def test_as_json_tells_times_to_a_tenth_of_a_second():
+    (burst,) = as_json((make_burst(),), NOW + 90.26)["bursts"]
+
+    assert (burst["state_s"], burst["age_s"]) == (90.3, 90.3)
+
+
 def test_as_json_of_a_burst_without_error_says_null():
     assert as_json((make_burst(),), NOW)["bursts"][0]["error"] is None
 

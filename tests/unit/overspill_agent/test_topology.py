@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,17 @@ def test_topology_that_is_not_flat_is_refused(size, topology):
 @pytest.mark.parametrize("topology", ["binomial", "kary:x", "mincrit:4", ""])
 def test_topology_that_is_unknown_is_refused(topology):
     assert f"{topology!r} is no topology that Overspill knows" in refused(4, topology)
+
+
+def test_topology_of_mincrit_is_flat_up_to_1024_ranks():
+    assert topology_of(1024, "mincrit") == "kary:0"
+
+
+def test_topology_of_an_instance_without_bursting_ranks_or_hosts_in_its_configuration_is_the_operators_own():
+    assert burst_topology(make_facts(hosts=("lead-0", "lead-1"), config={}), burst_property="burst") is None
+    nothing_listed = facts_of(2, None)
+    assert burst_topology(replace(nothing_listed, config={"bootstrap": {}}), burst_property="burst") is None
+    assert burst_topology(replace(nothing_listed, config={}), burst_property="burst") is None
 
 
 def test_topology_does_not_care_for_home_ranks():

@@ -173,6 +173,24 @@ def test_encode_refuses_a_message_that_pubsub_would_not_take(burst_request):
     assert caught.value.remedy
 
 
+def of_size(burst_request, size):
+    """Give a request of so many bytes, attributes included."""
+
+    def padded(by):
+        job = burst_request().jobs[0]
+        return burst_request(jobs=(job.model_copy(update={"jobspec": {"command": "x" * by}}),))
+
+    body, attributes = encode(padded(0))
+    return padded(size - len(body) - sum(map(len, (*attributes, *attributes.values()))))
+
+
+def test_encode_takes_as_many_bytes_as_pubsub_and_not_one_more(burst_request):
+    assert encode(of_size(burst_request, 10_000_000))
+
+    with pytest.raises(MalformedMessage, match="has 10000001 bytes; Pub/Sub takes at most 10000000"):
+        encode(of_size(burst_request, 10_000_001))
+
+
 def test_event_error_is_called_class_on_the_wire(burst_event):
     error = m.event_error(CapacityUnavailable("No nodes.", remedy="Try another zone."))
 

@@ -92,6 +92,25 @@ def test_raise_never_goes_past_the_hard_end():
     assert funds.until == pytest.approx(NOW + 900)
 
 
+def test_burst_whose_money_lasts_past_its_hard_end_gets_no_more_and_keeps_what_it_has():
+    live = lasting(400, age_s=6900)
+
+    funds = funds_of(scene(bursts=[live], policy={"cap_usd_total": 99, "max_lifetime_s": 7200, "join_timeout_s": 60}))
+
+    assert funds.more_usd is None
+    assert funds.usd == pytest.approx(live["reserved_usd"])
+
+
+def test_bursts_that_go_on_at_once_share_what_a_cap_leaves_the_oldest_first():
+    older, younger = lasting(LEAD_S, age_s=2000), lasting(LEAD_S, slot="burst-1") | {"busy_ranks": "18-21"}
+    cap = older["reserved_usd"] + younger["reserved_usd"] + 4 * MORE_S / HOUR
+
+    content = scene(bursts=[older, younger], policy={"cap_usd_total": cap})
+
+    found = [(d.code.value, d.slot) for d in decide(*values(content))]
+    assert found == [("goes-on", "burst-0"), ("over-cap", "burst-1")]
+
+
 def test_burst_whose_money_ran_out_is_told_to_leave_whatever_runs_there():
     live = lasting(-1, state="DRAINING")
 
@@ -186,9 +205,10 @@ def test_measured_removals_are_reserved_instead_of_the_published():
         (True, 1.0, 4 * (3000 + REMOVAL_S) / HOUR, 3000 + 120),
         (True, 1.0, 0.1, 1200),
         (True, None, None, float("inf")),
+        (True, 0.0, 0.0, float("inf")),
         (False, 1.0, 1.0, float("inf")),
     ],
-    ids=["its money's time", "until it should have joined", "no price", "no cap"],
+    ids=["its money's time", "until it should have joined", "no price", "for nothing", "no cap"],
 )
 def test_first_lease_lasts_no_longer_than_the_money(capped, price, reserve_usd, expected):
     policy = Policy(cap_usd_total=9 if capped else None)
