@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from google.api_core import exceptions as google_errors
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import pubsub_v1
 
 from overspill_shared import errors, names
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 
 MAX_ATTRIBUTE_VALUE: Final = 1024
 """Pub/Sub's limit, in bytes."""
+
+_MAY_PASS: Final = if_exception_type(
+    google_errors.Aborted,
+    google_errors.Cancelled,
+    google_errors.DeadlineExceeded,
+    google_errors.InternalServerError,
+    google_errors.ResourceExhausted,
+    google_errors.ServiceUnavailable,
+    google_errors.Unknown,
+)
+"""What Google's client tries again when it publishes."""
 
 
 class PubSubPublisher:
@@ -32,6 +44,8 @@ class PubSubPublisher:
             self._client = pubsub_v1.PublisherClient(batch_settings=batch)
         self._project = project
         self._timeout_s = timeout_s
+        # By itself the client would go on for ten minutes, in a thread for each message that was given up here.
+        self._retry = Retry(predicate=_MAY_PASS, initial=0.1, maximum=5, multiplier=2, timeout=timeout_s)
 
     def publish(self, message: Message) -> str:
         """Send a message and wait until the service has it."""
@@ -50,7 +64,7 @@ class PubSubPublisher:
     def _send(self, topic: str, body: bytes, attributes: dict[str, str]) -> str:
         path = self._client.topic_path(self._project, topic)
         try:
-            future = self._client.publish(path, body, timeout=self._timeout_s, **attributes)
+            future = self._client.publish(path, body, retry=self._retry, timeout=self._timeout_s, **attributes)
             return str(future.result(timeout=self._timeout_s))
         except google_errors.NotFound:
             raise errors.NotFound(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import uuid
 
 import pytest
@@ -56,6 +57,16 @@ def test_publish_to_no_topic_says_which(make_publisher, burst_event):
 def test_publish_without_a_server_is_unavailable_in_time(make_publisher, burst_event):
     with pytest.raises(Unavailable, match="overspill-events"):
         make_publisher("demo", address="127.0.0.1:1", timeout_s=0.3).publish(burst_event())
+
+
+def test_publish_that_was_given_up_is_not_tried_on_behind_the_callers_back(make_publisher, burst_event):
+    before = set(threading.enumerate())
+    with pytest.raises(Unavailable):
+        make_publisher("demo", address="127.0.0.1:1", timeout_s=0.3).publish(burst_event())
+
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive(), thread.name
 
 
 def test_dead_letter_arrives_as_it_was_with_the_reason(make_publisher, project, pubsub):
