@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,6 +183,40 @@ def test_teardown_due_before_any_was_published_is_at_once():
 )
 def test_next_wakeup_of_a_burst_is_when_time_changes_a_decision(burst, expected):
     assert next_wakeup(make_snapshot(bursts=(burst,)), POLICY, NOW + 1) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "has", "shown", "expected"),
+    [
+        ("PROVISIONING", {}, {}, ("teardown", "over-cap")),
+        ("ACTIVE", {}, {**THERE, **BUSY}, ("drain", "over-cap")),
+        ("DRAINING", {"has_drained": True}, {**DRAINED, **BUSY}, ("leave", "over-cap")),
+        ("DRAINING", {"has_drained": True}, {}, ("teardown", "left")),
+        ("DRAINING", {"told_to_leave_at": NOW - 119}, DRAINED, None),
+        ("DRAINING", {"told_to_leave_at": NOW - 120}, DRAINED, ("teardown", "leave-timeout")),
+        ("FAILED", {}, {**THERE, **BUSY}, ("drain", "failed")),
+        ("FAILED", {"has_drained": True}, {**THERE, **BUSY}, ("teardown", "over-cap")),
+        ("TEARING_DOWN", {"teardown_published_at": NOW}, {**THERE, **BUSY}, None),
+        ("TEARING_DOWN", {"owes_teardown": True}, {}, ("teardown", "unconfirmed")),
+    ],
+)
+def test_burst_whose_money_is_used_up_ends_step_by_step_whatever_runs_there(state, has, shown, expected):
+    policy = replace(POLICY, cap_usd_total=0.0)
+    burst = make_burst(state, price_usd_per_h=1.0, reserved_usd=0.0, **has)
+
+    found = list(decide_lifetimes(make_snapshot(bursts=(burst,), **shown), policy, NOW, wanted=set()))
+
+    assert [(one.kind.value, one.code.value) for one in found] == ([] if expected is None else [expected])
+
+
+def test_next_wakeup_is_when_the_money_of_a_burst_is_nearly_and_then_quite_used_up():
+    policy = replace(POLICY, cap_usd_total=99.0, leave_timeout_s=120)
+    burst = make_burst(price_usd_per_h=1.0, reserved_usd=4 * (3000 + 120 + 266) / 3600, lease_expires_at=NOW + 9e9)
+    snapshot = make_snapshot(bursts=(burst,), **THERE)
+
+    assert next_wakeup(snapshot, policy, NOW) == pytest.approx(NOW + 3000 - 600)
+    capped = replace(policy, cap_usd_total=burst.reserved_usd)
+    assert next_wakeup(snapshot, capped, NOW + 2500) == pytest.approx(NOW + 3000)
 
 
 def test_next_wakeup_is_the_earliest_still_to_come():
