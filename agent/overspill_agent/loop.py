@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from overspill_agent.deciding.slots import Slot
     from overspill_agent.lead_identity import Identity
     from overspill_agent.ports import FluxEvent, FluxInstance, InstanceFacts, Timer
+    from overspill_agent.starting import InFlight
     from overspill_shared.idset import Ranks
     from overspill_shared.messages import BurstEvent
     from overspill_shared.ports import Clock, Publisher
@@ -106,6 +107,7 @@ class Agent:
         self._next_turn_at = 0.0
         self._timer: Timer | None = None
         self._last_decisions: tuple[Decision, ...] = ()
+        self._in_flight: InFlight = {}
 
     @property
     def lead_id(self) -> str:
@@ -185,6 +187,7 @@ class Agent:
         snapshot, unstarted = self._observe(now)
         decisions = decide(snapshot, self._policy, now)
         snapshot = self._record(note_work(snapshot, decisions, now), snapshot)
+        self._in_flight = jobs_in_flight(decisions, self._in_flight, now)
         decisions = (*decisions, *unstarted)
         self._log_decisions(decisions)
         outcomes: list[Outcome] = []
@@ -236,8 +239,8 @@ class Agent:
         if is_due(after, now):
             after = replace(after, join_errors=self._instance.join_errors())
         after = settle_losses(settle_joining(after, self._policy, now), self._policy, now)
-        after = settle_unstarted(after, jobs_in_flight(self._last_decisions), self._policy, now)
         after = replace(after, changed_at=self._work_clock.note(after, now))
+        after = settle_unstarted(after, self._in_flight, self._policy, now)
         return without_unstarted(self._record(after, before), self._policy, now)
 
     def _record(self, after: Snapshot, before: Snapshot) -> Snapshot:
@@ -310,7 +313,10 @@ class Agent:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        changes = (next_wakeup(snapshot, self._policy, now), next_change(snapshot, self._policy, now))
+        changes = (
+            next_wakeup(snapshot, self._policy, now),
+            next_change(snapshot, self._in_flight, self._policy, now),
+        )
         waits = [RETRY_S[outcome] for outcome in outcomes if outcome in RETRY_S]
         waits += [at - now for at in changes if at is not None]
         if waits:

@@ -73,7 +73,8 @@ class PolicySettings(Settings):
         default=60, description="a burst on its way that no waiting job wants any more is ended after this"
     )
     unused_after_s: Seconds = Field(
-        default=600, description="an active burst is idle if Flux starts none of its jobs in this time"
+        default=600,
+        description="an active burst is idle if Flux starts none of its jobs in this time; beside others they rest",
     )
     max_lifetime_s: Seconds = Field(default=8 * 3600, description="nothing of a burst exists for longer")
     drain_before_end_s: Seconds = Field(default=900, description="drained so long before its hard end")

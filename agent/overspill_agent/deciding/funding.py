@@ -92,15 +92,14 @@ def fund(snapshot: Snapshot, policy: Policy, now: float) -> Mapping[str, Funds]:
 def first_lease_s(
     nodes: int, price_usd_per_h: float | None, reserve_usd: float | None, removal_s: float, policy: Policy
 ) -> float:
-    """Give the most that a new burst's first lease may last: its money's time, but until it should have joined.
+    """Give the most that a new burst's first lease may last: its money's time.
 
-    An agent that dies meanwhile renews no lease: what it asked for is not to outlast what was reserved. `removal_s` is
-    what the deletion takes after that.
+    An agent that dies meanwhile renews no lease: what it asked for is not to outlast what was reserved, which is enough
+    until it should have joined (see `renting`). `removal_s` is what the deletion takes after that.
     """
     if not policy.is_capped or not nodes or not price_usd_per_h or reserve_usd is None:
         return inf
-    lasts_s = reserve_usd * 3600 / (nodes * price_usd_per_h) - removal_s + policy.leave_timeout_s
-    return max(policy.join_timeout_s, lasts_s)
+    return reserve_usd * 3600 / (nodes * price_usd_per_h) - removal_s + policy.leave_timeout_s
 
 
 def lease_limit(burst: Burst, funds: Funds | None, policy: Policy) -> float:

@@ -261,6 +261,8 @@ def _deadlines(snapshot: Snapshot, burst: Burst, policy: Policy) -> Iterator[flo
 def _active_deadlines(snapshot: Snapshot, burst: Burst, policy: Policy) -> Iterator[float]:
     yield burst.hard_end_at - policy.drain_before_end_s
     yield from tail_deadlines(burst, policy)
+    if burst.growing_until is not None:
+        yield burst.growing_until
     if burst.lost_since is not None:
         yield burst.lost_since + policy.rejoin_timeout_s
     if burst.idle_since is not None:

@@ -62,7 +62,7 @@ class Policy:
     unwanted_after_s: float = 60
     """A burst on its way that no waiting job wants any more (canceled, or run elsewhere) is ended after this."""
     unused_after_s: float = 600
-    """An active burst whose jobs Flux does not start is idle after this."""
+    """An active burst whose jobs Flux does not start is idle after this; beside others, such jobs rest."""
     max_lifetime_s: float = 8 * 3600
     """From the request until nothing of the burst may exist."""
     drain_before_end_s: float = 900

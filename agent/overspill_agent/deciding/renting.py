@@ -194,21 +194,28 @@ class Renting:
         """Give what is reserved anew for so many nodes in all.
 
         Where a cap counts it: all of a live burst's nodes stay for as long as the job that it grows for, and the new
-        ones for as long as what is reserved already lasts.
+        ones for as long as what is reserved already lasts. What a warm burst has lasts for ever, for it has no nodes:
+        there the new ones stay for as long as its lease may last, which goes on if this agent dies.
         """
         seconds = self._paid_s(room, lasts_s)
         funds = self._market.funds.get(room.burst.burst_id) if room.burst is not None else None
         if room.burst is None or funds is None or not self._policy.is_capped:
             return cost_usd(nodes - room.base, room.template.price_usd_per_h, seconds)
         lasts_until = funds.meter.time_of(funds.usd, self._now)
-        ends_at = max(self._now + seconds, 0.0 if lasts_until == inf else lasts_until)
+        if lasts_until == inf:
+            lasts_until = self._now + self._policy.lease_s + funds.removal_s - self._policy.leave_timeout_s
+        ends_at = max(self._now + seconds, lasts_until)
         ends_at = min(ends_at, room.burst.hard_end_at + funds.removal_s)
         return max(0.0, funds.meter.grown(nodes, self._now).usd_at(ends_at) - funds.counted_usd)
 
     def _paid_s(self, room: Room, lasts_s: float) -> float:
-        """Give how long new nodes cost money: until their job has ended, they were idle, and they are removed."""
+        """Give how long new nodes cost money: until their job has ended, they were idle, and they are removed.
+
+        They may take until the join's deadline to come, and a first lease lasts as long: no less is reserved.
+        """
         removal_s = self._market.removal_s(room.template, room.zone)
-        return lasts_s + self.latency(room).p90_s + self._policy.idle_timeout_s + removal_s
+        used_s = lasts_s + self.latency(room).p90_s + self._policy.idle_timeout_s
+        return max(used_s, self._policy.join_timeout_s) + removal_s
 
     def latency(self, room: Room) -> Latency:
         """Give how long it takes until what is added to a room is there."""

@@ -141,7 +141,9 @@ def room_of(snapshot: Snapshot, burst: Burst, slot: Slot, template: NodeKind, sh
     """Give the room of a live burst: idle ranks, the rest of shared ones, and what its slot can still give."""
     room = Room(slot, template, burst.zone, shape, burst=burst)
     room.base = burst.size
-    room.later = len(burst.ranks | burst.tail)
+    # Nothing waits for nodes that are about to be given back: else whoever cannot grow into them would keep them.
+    is_shrinking = bool(burst.tail) and burst.tail_told_at is None
+    room.later = 0 if is_shrinking else len(burst.ranks | burst.tail)
     usable = burst.usable_ranks - snapshot.torpid
     if burst.state is not BurstState.DRAINING:
         # What it is about to give back is kept if a job comes in time.

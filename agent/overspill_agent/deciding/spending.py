@@ -1,8 +1,8 @@
 """What a burst may cost, and what the caps leave. Pure arithmetic; a `Budget` never leaves the turn that made it.
 
-A burst reserves nodes x price x (its jobs' time limit + the time to create it + its idle time-out + the time to remove
-it). What is reserved, or more where more was spent (see `funding`), counts until the burst is removed; then its real
-cost does.
+A burst reserves nodes x price x (its jobs' time limit + the time to create it + its idle time-out, but at least the
+time that it may take to join, + the time to remove it). What is reserved, or more where more was spent (see `funding`),
+counts until the burst is removed; then its real cost does.
 """
 
 from __future__ import annotations

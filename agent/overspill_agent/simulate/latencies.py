@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Final
 
+from overspill_agent.paid_nodes import SCALE_DOWN_S
 from overspill_shared.errors import ErrorClass
 
 _Z90: Final = NormalDist().inv_cdf(0.9)
@@ -44,9 +45,8 @@ class CloudModel:
     """From there until the brokers are online: a quorum takes 12 s with warm images and DNS, 30 s without."""
     grow: Latency = Latency(median_s=41, p90_s=57, least_s=32, most_s=170)
     """From asking for more nodes until they are online, without the join: ten at a time."""
-    scale_down_s: float = 600
-    """How long nodes that a smaller burst leaves behind are there still: the default of Kubernetes' autoscaler, which
-    takes a node that was not needed for ten minutes."""
+    scale_down_s: float = SCALE_DOWN_S
+    """How long nodes that a smaller burst leaves behind are there still, until the autoscaler takes them."""
     delete: Latency = Latency(median_s=221, p90_s=266, least_s=202, most_s=315)
     """From the teardown until nothing is left."""
     capacity_failures: float = 64 / 18_659

@@ -229,7 +229,7 @@ class World:
         return self._lapses_at(cluster)
 
     def _lapses_at(self, cluster):
-        """Give when the dead-man or a sweep removes it; what never came to hold a lease is forgotten."""
+        """Give when the dead-man or a sweep removes it; without a lease provision does, at its deadline."""
         return cluster.request.deadline_at if cluster.lease is None else min(cluster.lease, cluster.request.hard_end_at)
 
     def _pass_ends(self, *, has_agent):

@@ -135,6 +135,47 @@ def test_burst_grows_into_the_ranks_that_it_gave_back(stage, live):
     assert (record.state, record.ranks, record.usable_ranks) == ("ACTIVE", SLOT_0, SLOT_0)
 
 
+def test_nodes_that_their_job_does_not_start_on_beside_others_are_given_back_and_it_rests(stage, live):
+    half_gone(stage, live)
+    stage.submit(8, 2, **ON_SLOT_0)
+    stage.flux.left = frozenset()
+    stage.join(TAIL)
+    stage.advance(599)
+    assert (stage.record().unstarted_jobs, stage.flux.left) == ((), frozenset())
+    stage.advance(1)
+    assert (stage.record().unstarted_jobs, stage.flux.left) == ((8,), TAIL)
+    stage.lose(TAIL)
+    stage.report(live, "resized", revision=stage.record().revision)
+    stage.advance(3599)
+    assert [(request.revision, request.size) for request in stage.requests] == [(2, 2), (3, 4), (4, 2)]
+    assert [told[1] for told in stage.flux.told if told[0] == "exception"] == [8]
+
+
+def test_job_that_a_burst_grew_for_in_vain_rests(stage, live):
+    half_gone(stage, live)
+    stage.submit(8, 2, **ON_SLOT_0)
+    stage.advance(1200)
+    assert stage.record().unstarted_jobs == (8,)
+    stage.report(live, "resized", revision=stage.record().revision)
+    stage.advance(3599)
+    assert [(request.revision, request.size) for request in stage.requests] == [(2, 2), (3, 4), (4, 2)]
+
+
+def test_job_that_a_burst_may_not_grow_for_keeps_none_of_its_nodes(stage, burst_request):
+    request = burst_request(size=3)
+    stage.remember(
+        make_burst(burst_id=request.burst_id, generation=request.generation, ranks_idset="2-4"), requests=[request]
+    )
+    stage.ranks.online = HOME | {2, 3, 4}
+    stage.policy = dataclasses.replace(stage.policy, shrinks=True, max_nodes=3)
+    stage.start()
+    stage.submit(7, 1, **ON_SLOT_0)
+    stage.allocate(7, {2})
+    stage.submit(8, 3, **ON_SLOT_0)
+    stage.advance(600)
+    assert stage.flux.left == {3, 4}
+
+
 def emptied(stage, live):
     """Have an idle burst give all its nodes back."""
     stage.start()

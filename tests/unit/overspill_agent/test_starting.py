@@ -35,17 +35,63 @@ def test_active_burst_without_work_that_is_wanted_waits_for_its_jobs(burst, chan
 def test_burst_whose_jobs_do_not_start_is_idle_since_it_began_to_wait():
     burst = make_burst("ACTIVE", unused_since=NOW, unstarted_jobs=(9,))
     snapshot = make_snapshot(online=ALL, bursts=(burst,))
-    (after,) = settle_unstarted(snapshot, {burst.burst_id: (1, 2), "other": (3,)}, POLICY, NOW + 100).bursts
+    in_flight = {burst.burst_id: {1: NOW, 2: NOW + 99}, "other": {3: NOW}}
+    (after,) = settle_unstarted(snapshot, in_flight, POLICY, NOW + 100).bursts
 
     assert (after.unused_since, after.idle_since) == (None, NOW)
-    assert (after.unstarted_jobs, after.unstarted_at) == ((9, 1, 2), NOW + 100)
+    assert (after.unstarted_jobs, after.unstarted_at) == ((1, 2), NOW + 100)
+
+
+BUSY = {"online": ALL, "allocated": frozenset({2, 3})}
+GROWN_IN_VAIN = make_burst("ACTIVE", jobs=(1,), growing_until=NOW + 100)
+
+
+@pytest.mark.parametrize(
+    ("burst", "changes", "at", "expected"),
+    [
+        pytest.param(make_burst("ACTIVE"), {}, 99, (), id="they have time"),
+        pytest.param(make_burst("ACTIVE"), {}, 100, (1,), id="the one that waits for so long"),
+        pytest.param(make_burst("ACTIVE"), {}, 190, (1, 2), id="both"),
+        pytest.param(make_burst("ACTIVE"), {"changed_at": NOW + 50}, 149, (), id="something has changed there"),
+        pytest.param(make_burst("ACTIVE"), {"changed_at": NOW + 50}, 150, (1,), id="and nothing since"),
+        pytest.param(make_burst("ACTIVE"), {"allocated": frozenset()}, 190, (), id="nothing runs there: it is unused"),
+        pytest.param(make_burst("ACTIVE"), {"online": ALL - {5}}, 190, (), id="a rank is lost"),
+        pytest.param(make_burst("DRAINING"), {}, 190, (), id="it leaves"),
+        pytest.param(GROWN_IN_VAIN, {"online": ALL - {5}}, 99, (), id="its nodes are on their way"),
+        pytest.param(GROWN_IN_VAIN, {"online": ALL - {5}}, 100, (1,), id="they did not come for the job they are for"),
+    ],
+)
+def test_jobs_that_do_not_start_beside_others_rest(burst, changes, at, expected):
+    content = {"bursts": (burst,), **BUSY, **changes, "changed_at": {burst.burst_id: changes.get("changed_at", NOW)}}
+    in_flight = {burst.burst_id: {1: NOW, 2: NOW + 90}}
+    (after,) = settle_unstarted(make_snapshot(**content), in_flight, POLICY, NOW + at).bursts
+
+    assert (after.unstarted_jobs, after.unstarted_at) == (expected, NOW + at if expected else None)
+    assert after.idle_since == burst.idle_since
+
+
+@pytest.mark.parametrize(("rested_ago_s", "expected"), [(3599, (8, 1)), (3600, (1,))])
+def test_job_that_rests_leaves_others_their_rest_and_no_more(rested_ago_s, expected):
+    burst = make_burst("ACTIVE", unstarted_jobs=(8,), unstarted_at=NOW + 100 - rested_ago_s)
+    snapshot = make_snapshot(bursts=(burst,), changed_at={burst.burst_id: NOW}, **BUSY)
+    (after,) = settle_unstarted(snapshot, {burst.burst_id: {1: NOW}}, POLICY, NOW + 100).bursts
+
+    assert after.unstarted_jobs == expected
+
+
+def test_next_change_is_when_a_job_beside_others_should_have_started():
+    burst = make_burst("ACTIVE")
+    snapshot = make_snapshot(bursts=(burst,), changed_at={burst.burst_id: NOW + 20}, **BUSY)
+
+    assert next_change(snapshot, {burst.burst_id: {1: NOW, 2: NOW + 50}}, POLICY, NOW + 20) == NOW + 120
+    assert next_change(snapshot, {burst.burst_id: {1: NOW, 2: NOW + 50}}, POLICY, NOW + 120) == NOW + 150
 
 
 def test_next_change_is_the_end_of_the_grace():
     snapshot = make_snapshot(bursts=(make_burst("ACTIVE", unused_since=NOW),))
 
-    assert next_change(snapshot, POLICY, NOW) == NOW + 100
-    assert next_change(snapshot, POLICY, NOW + 100) is None
+    assert next_change(snapshot, {}, POLICY, NOW) == NOW + 100
+    assert next_change(snapshot, {}, POLICY, NOW + 100) is None
 
 
 def test_jobs_that_did_not_start_are_left_out_with_a_hold_until_their_rest_ends():
@@ -56,7 +102,7 @@ def test_jobs_that_did_not_start_are_left_out_with_a_hold_until_their_rest_ends(
     assert [job.jobid for job in left.pending] == [2]
     assert [(hold.kind, hold.code, hold.jobs) for hold in holds] == [("hold", "not-started", (1,))]
     assert holds[0].reason.endswith("no other is rented for it for 1 s")
-    assert next_change(snapshot, POLICY, NOW + 3599) == NOW + 3600
+    assert next_change(snapshot, {}, POLICY, NOW + 3599) == NOW + 3600
     assert without_unstarted(snapshot, POLICY, NOW + 3600) == (snapshot, ())
 
 
@@ -67,7 +113,8 @@ def test_jobs_in_flight_are_those_that_wait_for_a_burst():
     waits_for_another = decided("no-slot", "a", 3)
     requested_now = decided("in-flight", None, 4)
     decisions = [decided("in-flight", "a", 1), decided("in-flight", "a", 2), waits_for_another, requested_now]
-    assert jobs_in_flight(decisions) == {"a": (1, 2)}
+    before = {"a": {2: NOW - 9, 3: NOW - 9}, "b": {1: NOW - 9}}
+    assert jobs_in_flight(decisions, before, NOW) == {"a": {1: NOW, 2: NOW - 9}}
 
 
 def test_burst_whose_job_never_starts_is_torn_down_and_its_job_told_once(stage):

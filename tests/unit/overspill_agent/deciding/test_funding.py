@@ -191,6 +191,16 @@ def test_growing_burst_keeps_its_new_nodes_as_long_as_its_old_ones():
     assert grow["reserve_usd"] == pytest.approx(2 * (5000 + REMOVAL_S) / HOUR, abs=1e-5)
 
 
+@pytest.mark.parametrize("bursts", [[], [{**burst(nodes=0), "reserved_usd": 1.0}]], ids=["new", "warm"])
+def test_no_less_is_reserved_than_a_lease_lasts_that_nobody_renews(bursts):
+    policy = {"cap_usd_total": 99, "idle_timeout_s": 60}
+
+    (rented,) = plan(scene(job("a", 2, duration_s=60), bursts=bursts, home="", slots=1, policy=policy))
+
+    lasts_s = Policy().lease_s + 266 if bursts else Policy().join_timeout_s + REMOVAL_S
+    assert rented["reserve_usd"] == pytest.approx(2 * lasts_s / HOUR - (1.0 if bursts else 0.0), abs=1e-5)
+
+
 def test_measured_removals_are_reserved_instead_of_the_published():
     history = [experience(create_s=300, join_s=60, delete_s=80)]
 
@@ -203,12 +213,11 @@ def test_measured_removals_are_reserved_instead_of_the_published():
     ("capped", "price", "reserve_usd", "expected"),
     [
         (True, 1.0, 4 * (3000 + REMOVAL_S) / HOUR, 3000 + 120),
-        (True, 1.0, 0.1, 1200),
         (True, None, None, float("inf")),
         (True, 0.0, 0.0, float("inf")),
         (False, 1.0, 1.0, float("inf")),
     ],
-    ids=["its money's time", "until it should have joined", "no price", "for nothing", "no cap"],
+    ids=["its money's time", "no price", "for nothing", "no cap"],
 )
 def test_first_lease_lasts_no_longer_than_the_money(capped, price, reserve_usd, expected):
     policy = Policy(cap_usd_total=9 if capped else None)
