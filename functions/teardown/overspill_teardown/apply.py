@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from overspill_shared import names
 from overspill_shared.budget import Budget
+from overspill_shared.clusters import USABLE, ClusterStatus
 from overspill_shared.errors import CloudError, NotFound, NotYet
 from overspill_shared.messages import EventKind, Receipt
 from overspill_shared.refuse import Refuse
 from overspill_teardown import plan as planning
 from overspill_teardown.inside import BurstCluster
-from overspill_teardown.judging import REJUDGED, judge
+from overspill_teardown.judging import REJUDGED, judge, judge_remains
 from overspill_teardown.plan import Observed, Step, check_request, plan
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class _Removal:
             if self._request.reason in REJUDGED:
                 right, now = inside.right(), self._ports.clock.now()
                 verdict = judge(cluster, right, now=now, forgotten_after_s=self._policy.forgotten_after_s)
+                if cluster.status not in (*USABLE, ClusterStatus.STOPPING):
+                    verdict = judge_remains(verdict, self._ports.clusters.operations(cluster.zone, cluster.name))
             return Observed(cluster=cluster, verdict=verdict, load_balancers=inside.load_balancers())
 
     def _log(self, step: Step) -> None:

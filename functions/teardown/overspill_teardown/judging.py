@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from overspill_shared import names
-from overspill_shared.clusters import USABLE, Cluster, ClusterStatus
+from overspill_shared.clusters import USABLE, Cluster, ClusterOperation, ClusterStatus, OperationKind
 from overspill_shared.messages import TeardownReason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from overspill_shared.lease import Lease
 
 REJUDGED: Final = frozenset({TeardownReason.SWEEP, TeardownReason.LEASE_LAPSED})
@@ -72,6 +74,17 @@ def judge(cluster: Cluster, inside: Inside | None, *, now: float, forgotten_afte
     if inside.has_minicluster:
         return Keep(reason="it has a MiniCluster, and no lease that could lapse")
     return _forgotten(f"it has neither lease nor MiniCluster, {age_s:.0f} s after its creation", is_old=is_old)
+
+
+def judge_remains(verdict: Verdict, operations: Iterable[ClusterOperation]) -> Verdict:
+    """Give the verdict on a cluster that cannot be used, once its operations are known too.
+
+    A deletion that failed leaves such a cluster behind. What it was ordered for held then, and nothing can come of the
+    cluster any more: it is ordered again.
+    """
+    if isinstance(verdict, Keep) and any(operation.kind is OperationKind.DELETE for operation in operations):
+        return End(teardown_reason=TeardownReason.SWEEP, reason="its deletion was ordered before, and failed")
+    return verdict
 
 
 def hard_end_of(cluster: Cluster) -> float | None:

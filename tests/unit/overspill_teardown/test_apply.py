@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 from datetime import UTC, datetime
 
@@ -201,6 +202,32 @@ def test_teardown_lapsed_lease_is_removed(site, teardown_request):
     site.deliver(teardown_request(reason="lease-lapsed"))
 
     assert site.kinds == ["removing", "removed"]
+
+
+@pytest.mark.parametrize("reason", ["lease-lapsed", "sweep"])
+def test_teardown_that_a_sweep_wants_goes_on_where_its_deletion_failed(site, teardown_request, reason):
+    name = site.put(ClusterStatus.RUNNING)
+    site.put_lease(-1)
+    site.clusters.delete_s = 50
+    with pytest.raises(NotYet, match="being deleted"):
+        site.deliver(teardown_request(reason=reason))
+    site.clusters.put(dataclasses.replace(site.clusters.known[name], status=ClusterStatus.ERROR))
+    site.clusters.delete_s = 0
+
+    site.deliver(teardown_request(reason=reason))
+
+    assert site.clusters.known == {}
+    assert site.kinds[-1] == "removed"
+
+
+@pytest.mark.parametrize("reason", ["lease-lapsed", "sweep"])
+def test_teardown_that_a_sweep_wants_keeps_a_broken_cluster_that_nobody_deleted(site, teardown_request, reason):
+    name = site.put(ClusterStatus.ERROR)
+
+    site.deliver(teardown_request(reason=reason))
+
+    assert site.clusters.known[name].status is ClusterStatus.ERROR
+    assert site.publisher.events == []
 
 
 def test_teardown_that_a_sweep_wants_of_a_silent_cluster_goes_by_its_labels(site, teardown_request):
