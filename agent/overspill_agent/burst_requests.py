@@ -164,7 +164,8 @@ def resized(burst: Burst, request: BurstRequest, decision: Decision) -> Burst:
         update={
             "revision": request.revision,
             "ranks_idset": format_idset(decision.ranks or ()),
-            "jobs": (*burst.jobs, *decision.jobs),
+            # A job may be there already: another took the nodes that it was promised.
+            "jobs": tuple(dict.fromkeys((*burst.jobs, *decision.jobs))),
             "published_at": None,
             "idle_since": None,
             "reserved_usd": reserved,

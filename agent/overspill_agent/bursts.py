@@ -1,7 +1,7 @@
 """The agent's record of a burst, and how what happens moves it along the lifecycle. Pure.
 
-A record is a frozen value that goes into the KVS as JSON. Functions here are passive: they take in what is (events of
-the functions, ranks online, the time) and give the record that follows; what to do about it is `deciding`'s.
+A record is a frozen value that goes into the KVS as JSON. Functions here are passive: they take in what is (ranks, the
+time) and give the record that follows. What the functions report stands in `burst_events`, what to do in `deciding`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from overspill_agent.paid_nodes import PaidNodes, shrunk
+from overspill_agent.paid_nodes import PaidNodes
 from overspill_shared.errors import ErrorClass
 from overspill_shared.idset import parse_idset
-from overspill_shared.lifecycle import TRANSITIONS, BurstState, advance
-from overspill_shared.messages import NAME_BEING_DELETED, BurstEvent, EventError, EventKind, TeardownReason
+from overspill_shared.lifecycle import BurstState, advance
+from overspill_shared.messages import EventError, TeardownReason
 
 if TYPE_CHECKING:
     from overspill_shared.idset import Ranks
-
-MAX_EVENT_IDS: Final = 64
-"""Ids of events that a burst remembers, to know a repetition."""
-UNTOLD_GENERATION: Final = 0
-"""What an event bears whose sender could not read the message that it answers."""
 
 # A record's ranks are asked for many times in each turn.
 _read_ranks = lru_cache(maxsize=1024)(parse_idset)
@@ -189,41 +184,11 @@ class Burst(BaseModel):
         )
 
 
-_PROGRESS: Final = {
-    EventKind.ACCEPTED: BurstState.PROVISIONING,
-    EventKind.CLUSTER_CREATING: BurstState.PROVISIONING,
-    EventKind.CLUSTER_RUNNING: BurstState.PROVISIONING,
-    EventKind.MINICLUSTER_CREATED: BurstState.JOINING,
-    EventKind.READY: BurstState.JOINING,
-}
-"""The state that a progress event proves to be reached, at least."""
-
 _FORWARD: Final = (BurstState.REQUESTED, BurstState.PROVISIONING, BurstState.JOINING, BurstState.ACTIVE)
 
 
 BEFORE_ACTIVE: Final = frozenset(_FORWARD[:-1])
 """The states of a burst that is on its way."""
-
-
-def on_event(burst: Burst, event: BurstEvent, now: float) -> Burst:
-    """Take in what a function reports; a repetition, or news from the past, changes nothing but the ids seen."""
-    if event.event_id in burst.event_ids or event.generation not in (burst.generation, UNTOLD_GENERATION):
-        return burst
-    seen = {"event_ids": (*burst.event_ids, event.event_id)[-MAX_EVENT_IDS:]}
-    burst = _with_cause(burst.model_copy(update=seen), event)
-    if _shows_work_after_end(burst, event):
-        return burst.model_copy(update={"owes_teardown": True})
-    if event.kind in _PROGRESS:
-        return _forward(burst, _PROGRESS[event.kind], at=now, cause=f"event {event.kind}")
-    if event.kind is EventKind.RESIZED:
-        return _resized(burst, event.revision, now)
-    if event.kind is EventKind.REJECTED:
-        return _rejected(burst, event, now)
-    if event.kind is EventKind.FAILED:
-        return _failed(burst, event, now)
-    if event.kind is EventKind.REMOVED:
-        return _removed(burst, event, now)
-    return burst
 
 
 def on_ranks(burst: Burst, online: Ranks, now: float) -> Burst:
@@ -232,9 +197,9 @@ def on_ranks(burst: Burst, online: Ranks, now: float) -> Burst:
         return burst
     joined = burst.ranks & online
     if joined:
-        burst = _forward(burst, BurstState.JOINING, at=now, cause="its first rank is online")
+        burst = forward(burst, BurstState.JOINING, at=now, cause="its first rank is online")
     if joined == burst.ranks:
-        burst = _forward(burst, BurstState.ACTIVE, at=now, cause=f"all {burst.size} ranks are online")
+        burst = forward(burst, BurstState.ACTIVE, at=now, cause=f"all {burst.size} ranks are online")
         return burst.model_copy(update={"idle_since": None})
     return burst
 
@@ -280,82 +245,10 @@ def with_idleness(burst: Burst, *, is_busy: bool, now: float) -> Burst:
     return burst if burst.idle_since is not None else burst.model_copy(update={"idle_since": now})
 
 
-def _shows_work_after_end(burst: Burst, event: BurstEvent) -> bool:
-    """Tell whether an event shows work on a burst that should be gone.
-
-    `removing` is the teardown's own report, and does not count; what was rejected, or is being deleted, is no work.
-    """
-    is_ending = event.kind in (EventKind.REMOVED, EventKind.REMOVING, EventKind.REJECTED)
-    return burst.state in (BurstState.TEARING_DOWN, BurstState.GONE) and not (is_ending or _tells_no_cause(event.error))
-
-
-def _with_cause(burst: Burst, event: BurstEvent) -> Burst:
-    """Give the record with the cause of a failure of which only the end was told first: events come in any order."""
-    is_cause = event.kind is EventKind.FAILED and event.error is not None and not _tells_no_cause(event.error)
-    return burst.model_copy(update={"error": event.error}) if is_cause and _tells_no_cause(burst.error) else burst
-
-
-def _tells_no_cause(error: EventError | None) -> bool:
-    return error is not None and error.code == NAME_BEING_DELETED
-
-
-def _forward(burst: Burst, to: BurstState, *, at: float, cause: str) -> Burst:
-    """Go forward edge by edge as far as `to`, and never back."""
+def forward(burst: Burst, to: BurstState, *, at: float, cause: str) -> Burst:
+    """Give the record after each move as far as `to`; never back."""
     if burst.state not in _FORWARD:
         return burst
     for state in _FORWARD[_FORWARD.index(burst.state) + 1 : _FORWARD.index(to) + 1]:
         burst = burst.moved(state, at=at, cause=cause)
     return burst
-
-
-def _resized(burst: Burst, revision: int, now: float) -> Burst:
-    """Note which size the functions have made; only of the one that was asked for last is it known which nodes stay."""
-    is_latest = revision >= burst.revision
-    paid = shrunk(burst.paid_nodes, burst.size, now) if is_latest else burst.paid
-    return burst.model_copy(update={"resized_revision": max(burst.resized_revision, revision), "paid": paid})
-
-
-def _rejected(burst: Burst, event: BurstEvent, now: float) -> Burst:
-    if BurstState.GONE not in TRANSITIONS[burst.state] or burst.state is BurstState.TEARING_DOWN:
-        return burst
-    error = event.error
-    cause = f"rejected: {error.text}" if error else "rejected"
-    return burst.moved(BurstState.GONE, at=now, cause=cause).model_copy(update={"error": error})
-
-
-def _failed(burst: Burst, event: BurstEvent, now: float) -> Burst:
-    if BurstState.FAILED not in TRANSITIONS[burst.state]:
-        return burst
-    return burst.failed(event.error or _UNKNOWN_FAILURE, at=now)
-
-
-_UNKNOWN_FAILURE: Final = EventError.model_validate(
-    {"class": ErrorClass.INTERNAL, "code": "unknown", "text": "The function gave no reason.", "remedy": "See its log."}
-)
-
-
-def _removed(burst: Burst, event: BurstEvent, now: float) -> Burst:
-    """Only a clean receipt ends a burst; what was removed behind our back fails first."""
-    if burst.state is BurstState.GONE:
-        return burst
-    if event.receipt and not event.receipt.is_clean:
-        left = (*event.receipt.clusters_left, *(f"zone {zone}: no answer" for zone in event.receipt.zones_unanswered))
-        return burst.model_copy(update={"left": left})
-    burst = burst.model_copy(update={"left": ()})
-    if burst.state is BurstState.DRAINING:
-        burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause="removed while it drained")
-    elif burst.state is not BurstState.TEARING_DOWN:
-        if burst.state is not BurstState.FAILED:
-            burst = burst.failed(_REMOVED_EARLY, at=now)
-        burst = burst.moved(BurstState.TEARING_DOWN, at=now, cause="removed by somebody else")
-    return burst.moved(BurstState.GONE, at=now, cause="the cloud says that nothing is left")
-
-
-_REMOVED_EARLY: Final = EventError.model_validate(
-    {
-        "class": ErrorClass.INTERNAL,
-        "code": "removed-early",
-        "text": "The burst was removed while it was still wanted.",
-        "remedy": "Look for a sweep, a lapsed lease or an operator's teardown in the functions' logs.",
-    }
-)

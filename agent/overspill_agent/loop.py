@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from overspill_agent.actions import Actions
 from overspill_agent.adoption import Adoption
-from overspill_agent.bursts import on_event
+from overspill_agent.burst_events import on_event
 from overspill_agent.deciding.decide import decide
 from overspill_agent.deciding.decisions import log_facts
 from overspill_agent.deciding.keeping import next_wakeup

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from overspill_agent.bursts import UNTOLD_GENERATION
+from overspill_agent.burst_events import UNTOLD_GENERATION
 from overspill_agent.deciding.slots import DEFAULT_TEMPLATE, find_slots
 from overspill_agent.lead_address import AddressSource, LeadAddress
 from overspill_agent.lead_identity import Identity

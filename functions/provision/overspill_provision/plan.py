@@ -3,7 +3,7 @@
 Pure, and level-triggered: nothing is remembered between two looks, so a repeated, late or interrupted delivery arrives
 at the same step. Doing the step is not done here. Two rules are above all others: what is not ours is not touched, and
 a cluster in which the MiniCluster is, or may be, is not deleted, for jobs may run there, and only the agent knows. (One
-in state ERROR is no exception worth making: GKE deletes it by itself.)
+in state ERROR is: GKE calls it unusable, and would delete it by itself.)
 """
 
 from __future__ import annotations

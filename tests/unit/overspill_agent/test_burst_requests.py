@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from tests.unit.overspill_agent.examples import (
     NOW,
@@ -11,7 +13,7 @@ from tests.unit.overspill_agent.examples import (
 )
 
 from overspill_agent.agent_settings import AgentSettings
-from overspill_agent.burst_requests import MAX_JOBS_BYTES, build_request, build_teardown, record_of
+from overspill_agent.burst_requests import MAX_JOBS_BYTES, build_request, build_teardown, record_of, resized
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.policy import Policy
 from overspill_agent.lead_identity import build_identity
@@ -169,3 +171,11 @@ def test_build_teardown_names_the_burst_and_why(identity, changes, reason):
     assert (teardown.burst_id, teardown.generation, teardown.zone) == (burst.burst_id, burst.generation, burst.zone)
     assert (teardown.deployment, teardown.lead, teardown.reason) == ("prod", "lead", reason)
     assert teardown.requested_at == NOW + 5
+
+
+def test_resized_for_a_job_that_it_was_rented_for_already_names_it_once(request_for):
+    request = request_for(make_job(1))
+    burst = record_of(request, DECISION, SLOT)
+    more = dataclasses.replace(DECISION, kind=DecisionKind.GROW, jobs=(1, 2), ranks=SLOT.first_ranks(4))
+
+    assert resized(burst, request.model_copy(update={"revision": 2, "size": 4}), more).jobs == (1, 2)

@@ -1,7 +1,8 @@
 import pytest
 from tests.unit.overspill_agent.examples import HOME, NOW, SLOT_0, SLOT_1, make_burst, make_event, make_failed_burst
 
-from overspill_agent.bursts import Burst, on_event, on_ranks, on_time, with_idleness
+from overspill_agent.burst_events import on_event
+from overspill_agent.bursts import Burst, on_ranks, on_time, with_idleness
 from overspill_shared.errors import IllegalTransition
 from overspill_shared.lifecycle import BurstState
 

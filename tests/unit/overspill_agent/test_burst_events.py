@@ -9,7 +9,7 @@ from tests.unit.overspill_agent.examples import (
     make_event,
 )
 
-from overspill_agent.bursts import MAX_EVENT_IDS, on_event
+from overspill_agent.burst_events import MAX_EVENT_IDS, on_event
 from overspill_shared.lifecycle import TRANSITIONS, BurstState
 from overspill_shared.messages import EventKind
 
