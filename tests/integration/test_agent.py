@@ -105,8 +105,10 @@ def test_agent_killed_when_a_burst_failed_has_its_cluster_torn_down_by_the_next(
         lead.kill_agent()
         lead.start_agent()
         lead.wait_for_state("GONE")
-        assert cloud.clusters() == ()
-        assert lead.bursts()[-1]["error"]["code"] == "boot-deadline"
+        first = lead.bursts()[-1]
+        assert first["error"]["code"] == "boot-deadline"
+        # Its job still waits: another burst may be on its way already.
+        assert names.cluster_name(first["burst_id"]) not in cloud.clusters()
 
 
 def test_burst_that_no_job_wants_any_more_is_ended_before_it_is_there(start_cloud, one_flux):

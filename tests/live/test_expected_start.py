@@ -1,6 +1,6 @@
 """What each scheduler says of when waiting jobs start at home, and what is decided of them.
 
-One scene for all: rank 0 is busy for 3000 s and rank 1 for 200 s, which is sooner than a burst would be there.
+One scene for all: rank 0 is busy for 2990 s and rank 1 for 190 s, which is sooner than a burst would be there.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ def test_job_waits_where_its_scheduler_or_else_the_agents_reckoning_says_soon(na
         def submit(*argv):
             return live.submit("-q", "any", *argv)
 
-        for limit in ("3000s", "200s"):
+        for limit in ("2990s", "190s"):
             jobid = submit("-N1", "--exclusive", "-t", limit, "sleep", "inf")
             live.command("flux", "job", "wait-event", "--timeout=20", str(jobid), "start")
 
