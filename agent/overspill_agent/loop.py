@@ -227,8 +227,8 @@ class Agent:
             allocated=self._jobs.allocated,
             running=self._jobs.running,
             expected_starts=self._expected_starts.values,
-            history=self._store.ledger.history_values(),
-            spent=self._store.ledger.spent_values(),
+            history=self._store.history,
+            spent=self._store.spent,
         )
 
     def _observe(self, now: float) -> tuple[Snapshot, tuple[Decision, ...]]:

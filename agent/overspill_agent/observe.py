@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from overspill_agent.bursts import BEFORE_ACTIVE, on_ranks, on_time, with_idleness
 from overspill_agent.deciding.decide import wanted_bursts
+from overspill_shared.lifecycle import NOT_RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,8 @@ def note_work(snapshot: Snapshot, decisions: Iterable[Decision], now: float) -> 
     wanted = wanted_bursts(decisions)
     noted = tuple(
         with_idleness(burst, is_busy=_is_busy(snapshot, burst, now, is_wanted=burst.burst_id in wanted), now=now)
+        if burst.state not in NOT_RUNNING
+        else burst
         for burst in snapshot.bursts
     )
     return replace(snapshot, bursts=noted)

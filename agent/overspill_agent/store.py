@@ -20,6 +20,8 @@ from overspill_shared.messages import BurstRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overspill_agent.deciding.latency import Experience
+    from overspill_agent.deciding.spending import Spent
     from overspill_agent.ports import FluxInstance
 
 SCHEMA: Final = 1
@@ -38,11 +40,18 @@ class BurstStore:
         self._bursts: dict[str, Burst] = {}
         self._requests: dict[str, BurstRequest] = {}
         self._ledger = Ledger()
+        self._history: tuple[Experience, ...] = ()
+        self._spent: tuple[Spent, ...] = ()
 
     @property
-    def ledger(self) -> Ledger:
-        """What bursts have cost, and how their starts went."""
-        return self._ledger
+    def history(self) -> tuple[Experience, ...]:
+        """How the starts of earlier bursts went."""
+        return self._history
+
+    @property
+    def spent(self) -> tuple[Spent, ...]:
+        """What earlier bursts have cost."""
+        return self._spent
 
     @property
     def bursts(self) -> tuple[Burst, ...]:
@@ -64,7 +73,7 @@ class BurstStore:
         """
         state = self._instance.read_state()
         self._bursts, self._requests = parse_state(state)
-        self._ledger = parse_ledger(state)
+        self._keep(parse_ledger(state))
 
     def save(self, *bursts: Burst, request: BurstRequest | None = None) -> None:
         """Write records, in one commit; records of the oldest bursts that are gone are dropped."""
@@ -86,12 +95,17 @@ class BurstStore:
             del updated[burst.burst_id]
         self._instance.write_state(changes)
         self._bursts = updated
-        self._ledger = ledger
+        self._keep(ledger)
         if request is not None:
             self._requests[request.burst_id] = request
         for burst in bursts:
             if burst.state is BurstState.GONE:
                 self._requests.pop(burst.burst_id, None)
+
+    def _keep(self, ledger: Ledger) -> None:
+        """Keep a ledger, and as values what each turn asks of it: it changes far more seldom."""
+        if ledger is not self._ledger:
+            self._ledger, self._history, self._spent = ledger, ledger.history_values(), ledger.spent_values()
 
 
 def parse_state(state: Mapping[str, Any]) -> tuple[dict[str, Burst], dict[str, BurstRequest]]:

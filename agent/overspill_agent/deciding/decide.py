@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
 from overspill_agent.deciding.demands import decide_demand
+from overspill_agent.deciding.funding import fund
 from overspill_agent.deciding.keeping import decide_lifetimes
 from overspill_agent.deciding.leases import decide_leases
 
@@ -27,9 +28,11 @@ _KEEPING_PLACE: Final = (None, *_AT_HOME, Code.SETTLING, Code.GATHERING)
 
 def decide(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ...]:
     """Decide everything that is to be done now, the no-ops with their reasons included."""
-    demands = decide_demand(snapshot, policy, now)
-    lifetimes = decide_lifetimes(snapshot, policy, now, wanted=wanted_bursts(demands))
-    return (*decide_leases(snapshot, policy, now), *lifetimes, *demands, *_let_pass(snapshot, demands))
+    money = fund(snapshot, policy, now)
+    demands = decide_demand(snapshot, policy, now, money=money)
+    lifetimes = decide_lifetimes(snapshot, policy, now, money=money, wanted=wanted_bursts(demands))
+    leases = decide_leases(snapshot, policy, now, money=money)
+    return (*leases, *lifetimes, *demands, *_let_pass(snapshot, demands))
 
 
 def wanted_bursts(decisions: Iterable[Decision]) -> frozenset[str]:

@@ -13,6 +13,9 @@ from overspill_agent.deciding.matching import Market
 from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from overspill_agent.deciding.funding import Funds
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.sizing import Room
     from overspill_agent.deciding.snapshot import Snapshot
@@ -22,11 +25,13 @@ MOST_JOBS_FOR_HIDING: Final = 500
 """Beyond these the work would not be worth its time in a turn."""
 
 
-def decide_demand(snapshot: Snapshot, policy: Policy, now: float) -> tuple[Decision, ...]:
-    """Give the decisions about all jobs that wait and may burst."""
+def decide_demand(
+    snapshot: Snapshot, policy: Policy, now: float, *, money: Mapping[str, Funds]
+) -> tuple[Decision, ...]:
+    """Give the decisions about all jobs that wait and may burst; `money` is each live burst's, by its id."""
     if not snapshot.pending:
         return ()
-    market = Market(snapshot, policy, now)
+    market = Market(snapshot, policy, now, money=money)
     allotment = _fewest_nodes(snapshot, policy, now, market)
     rooms = [room for room in (*allotment.renting.rooms, *allotment.renting.planned.values()) if room.needs]
     holds = [_hold(hold, jobs) for hold, jobs in allotment.holds.items()]

@@ -9,6 +9,7 @@ less than is reserved (one was lowered, or a removal takes its time) the oldest 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -78,9 +79,10 @@ def fund(snapshot: Snapshot, policy: Policy, now: float) -> Mapping[str, Funds]:
     bursts = sorted(snapshot.live(), key=lambda burst: (burst.state not in _ENDING, burst.created_at, burst.burst_id))
     metered = [(burst, meter) for burst in bursts if (meter := _meter(snapshot, burst)) is not None]
     budget = Budget(policy, snapshot.spent, now)
+    removal_s = cache(lambda template, zone: removal_p90_s(snapshot.history, template, zone, policy, now))
     found: dict[str, Funds] = {}
     for burst, meter in metered:
-        found[burst.burst_id] = _reserved(snapshot, burst, meter, budget, policy, now)
+        found[burst.burst_id] = _reserved(burst, meter, budget, removal_s(burst.template, burst.zone), policy, now)
         budget.reserve(found[burst.burst_id].counted_usd)
     if not policy.is_capped:
         return found
@@ -115,9 +117,8 @@ def _meter(snapshot: Snapshot, burst: Burst) -> Meter | None:
     return Meter(paid=burst.paid_nodes, price_usd_per_h=price) if price else None
 
 
-def _reserved(snapshot: Snapshot, burst: Burst, meter: Meter, budget: Budget, policy: Policy, now: float) -> Funds:
+def _reserved(burst: Burst, meter: Meter, budget: Budget, removal_s: float, policy: Policy, now: float) -> Funds:
     """Give what a burst may cost by what is reserved for it, as far as the caps still allow that."""
-    removal_s = removal_p90_s(snapshot.history, burst.template, burst.zone, policy, now)
     usd = burst.reserved_usd or 0.0
     if burst.state not in _ENDING:
         usd = max(0.0, min(usd, budget.left_usd, _own_cap_usd(policy)))

@@ -23,7 +23,7 @@ from overspill_agent.deciding.waiting import expected_end
 from overspill_shared.lifecycle import BurstState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from overspill_agent.bursts import Burst
     from overspill_agent.deciding.funding import Funds
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 
 def decide_lifetimes(
-    snapshot: Snapshot, policy: Policy, now: float, *, wanted: Collection[str | None]
+    snapshot: Snapshot, policy: Policy, now: float, *, money: Mapping[str, Funds], wanted: Collection[str | None]
 ) -> Iterable[Decision]:
-    """Give what each burst's life asks for now; `wanted` are the bursts that waiting jobs count on."""
-    money = fund(snapshot, policy, now)
+    """Give what each burst's life asks for now.
+
+    `money` is each live burst's, by its id; `wanted` are the bursts that waiting jobs count on.
+    """
     for burst in snapshot.bursts:
         funds = money.get(burst.burst_id)
         if funds is not None and funds.more_usd is not None:

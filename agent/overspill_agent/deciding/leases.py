@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from overspill_agent.deciding.decisions import Code, Decision, DecisionKind
-from overspill_agent.deciding.funding import fund, lease_limit
+from overspill_agent.deciding.funding import lease_limit
 from overspill_shared.lifecycle import NOT_RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from overspill_agent.bursts import Burst
+    from overspill_agent.deciding.funding import Funds
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.snapshot import Snapshot
 
@@ -28,9 +29,8 @@ LEAST_S: Final = 0.5
 """A lease is not renewed for less."""
 
 
-def decide_leases(snapshot: Snapshot, policy: Policy, now: float) -> Iterable[Decision]:
-    """Give the renewals that are due."""
-    money = fund(snapshot, policy, now)
+def decide_leases(snapshot: Snapshot, policy: Policy, now: float, *, money: Mapping[str, Funds]) -> Iterable[Decision]:
+    """Give the renewals that are due; `money` is each live burst's, by its id."""
     for burst in snapshot.bursts:
         due = renewal_due(burst, policy, lease_limit(burst, money.get(burst.burst_id), policy))
         if due is not None and due <= now:

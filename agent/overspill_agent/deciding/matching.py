@@ -12,16 +12,16 @@ from overspill_agent.bursts import BEFORE_ACTIVE
 from overspill_agent.deciding.breaking import Opening, Rest, find_zone
 from overspill_agent.deciding.constraints import rank_test
 from overspill_agent.deciding.decisions import Code
-from overspill_agent.deciding.funding import fund
 from overspill_agent.deciding.latency import Latency, new_burst_latency, removal_p90_s
 from overspill_agent.deciding.spending import sortable_price
 from overspill_shared.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from overspill_agent.deciding.demand import Demand
     from overspill_agent.deciding.eligibility import Hints
+    from overspill_agent.deciding.funding import Funds
     from overspill_agent.deciding.latency import Experience
     from overspill_agent.deciding.policy import Policy
     from overspill_agent.deciding.slots import Slot
@@ -98,7 +98,8 @@ class Refusal:
 class Market:
     """What may be rented in this turn; what it finds out is kept, for the jobs that ask for the same."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, now: float) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, now: float, *, money: Mapping[str, Funds]) -> None:
+        """`money` is each live burst's, by its id."""
         self._snapshot = snapshot
         self._policy = policy
         self._now = now
@@ -113,7 +114,7 @@ class Market:
             self._experiences.setdefault((experience.template, experience.zone), []).append(experience)
         self._latencies: dict[tuple[str, str], Latency] = {}
         self._removals: dict[tuple[str, str], float] = {}
-        self.funds = fund(snapshot, policy, now)
+        self.funds = money
         self._shapes: dict[tuple[str, str], NodeShape] = {}
         self._reaches: dict[tuple[str, str], tuple[int, ...]] = {}
         self._ranks = {slot.name: snapshot.resources(slot.ranks) for slot in snapshot.slots}

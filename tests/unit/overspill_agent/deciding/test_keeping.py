@@ -13,6 +13,7 @@ from tests.unit.overspill_agent.examples import (
     make_snapshot,
 )
 
+from overspill_agent.deciding.funding import fund
 from overspill_agent.deciding.keeping import decide_lifetimes, next_wakeup, teardown_due
 from overspill_agent.deciding.latency import Experience, Outcome
 from overspill_agent.deciding.policy import Policy
@@ -27,9 +28,13 @@ BUSY = {"allocated": frozenset({3})}
 MAX = {"teardown_reason": "max-lifetime"}
 
 
+def lifetimes(snapshot, policy, now, *, wanted=()):
+    return list(decide_lifetimes(snapshot, policy, now, money=fund(snapshot, policy, now), wanted=wanted))
+
+
 def decided(burst, *, now=NOW, is_wanted=False, **changes):
     snapshot = make_snapshot(bursts=(burst,), **changes)
-    return list(decide_lifetimes(snapshot, POLICY, now, wanted={burst.burst_id} if is_wanted else set()))
+    return lifetimes(snapshot, POLICY, now, wanted={burst.burst_id} if is_wanted else set())
 
 
 # state, what the record has, what the snapshot shows, when, wanted by a job -> decision and code
@@ -149,7 +154,7 @@ def test_decide_lifetimes_names_the_burst_whole():
 def test_decide_lifetimes_looks_at_every_burst():
     bursts = (make_burst("FAILED"), make_burst("ACTIVE", generation=2), make_burst("FAILED", generation=3))
 
-    decisions = list(decide_lifetimes(make_snapshot(bursts=bursts), POLICY, NOW, wanted=()))
+    decisions = lifetimes(make_snapshot(bursts=bursts), POLICY, NOW)
 
     assert [d.burst_id for d in decisions] == [bursts[0].burst_id, bursts[2].burst_id]
 
@@ -204,7 +209,7 @@ def test_burst_whose_money_is_used_up_ends_step_by_step_whatever_runs_there(stat
     policy = replace(POLICY, cap_usd_total=0.0)
     burst = make_burst(state, price_usd_per_h=1.0, reserved_usd=0.0, **has)
 
-    found = list(decide_lifetimes(make_snapshot(bursts=(burst,), **shown), policy, NOW, wanted=set()))
+    found = lifetimes(make_snapshot(bursts=(burst,), **shown), policy, NOW)
 
     assert [(one.kind.value, one.code.value) for one in found] == ([] if expected is None else [expected])
 
@@ -264,7 +269,7 @@ def test_decide_lifetimes_after_the_next_wakeup_is_the_only_thing_time_changes(
     at = next_wakeup(snapshot, POLICY, NOW)
 
     def kinds(now):
-        return [(d.kind, d.code) for d in decide_lifetimes(snapshot, POLICY, now, wanted=())]
+        return [(d.kind, d.code) for d in lifetimes(snapshot, POLICY, now)]
 
     # Until the wake-up nothing changes, so that sleeping until then misses nothing.
     if at is None or NOW + after_s < at:

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.overspill_agent.examples import NOW, SLOT_0, make_burst, make_snapshot
 
+from overspill_agent.deciding.funding import fund
 from overspill_agent.deciding.leases import RENEWALS_PER_LEASE, decide_leases, renewal_due, renewed_until
 from overspill_agent.deciding.policy import Policy
 from overspill_shared.errors import Unavailable
@@ -40,7 +41,8 @@ TABLE = [
 def test_decide_leases(state, record, now, is_renewed):
     burst = leased(state, **record)
 
-    decisions = list(decide_leases(make_snapshot(bursts=(burst,)), POLICY, now))
+    snapshot = make_snapshot(bursts=(burst,))
+    decisions = list(decide_leases(snapshot, POLICY, now, money=fund(snapshot, POLICY, now)))
 
     assert [(d.kind, d.code, d.burst_id) for d in decisions] == (
         [("renew-lease", "lease", burst.burst_id)] if is_renewed else []
